@@ -1,0 +1,527 @@
+package secret
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"bulwark/internal/identity"
+	"bulwark/internal/scanner"
+	"bulwark/internal/scanner/secret/assign"
+	"bulwark/internal/scanner/secret/keyword"
+	"bulwark/internal/scanner/secret/rule"
+)
+
+// engine is a compiled rule set, immutable and safe for concurrent use.
+type engine struct {
+	set    *rule.Set
+	words  *keyword.Automaton
+	byWord [][]int32 // word → indexes of rules
+	// folding is the index from which words are not keywords but characters
+	// that regular expressions fold into ASCII letters (K, ſ): where one
+	// occurs, windows cannot be relied on.
+	folding uint32
+	always  []int32 // rules without keywords
+	paths   []int32 // rules about paths alone
+	// parts are the rules that composite rules require.
+	parts   map[int32]bool
+	index   map[string]int32
+	scratch sync.Pool
+}
+
+// foldedLetters are the non-ASCII characters that (?i) lets stand for k and s.
+var foldedLetters = []string{"\u212a", "\u017f"}
+
+func newEngine(set *rule.Set) (*engine, error) {
+	e := &engine{set: set, parts: map[int32]bool{}, index: map[string]int32{}}
+	var words []string
+	at := map[string]int{}
+	for i, r := range set.Rules {
+		e.index[r.ID] = int32(i)
+		switch {
+		case r.Regex == nil && r.AssignedTo == nil:
+			e.paths = append(e.paths, int32(i))
+			continue
+		case len(r.Keywords) == 0:
+			e.always = append(e.always, int32(i))
+			continue
+		}
+		for _, k := range r.Keywords {
+			n, ok := at[k]
+			if !ok {
+				n = len(words)
+				at[k] = n
+				words = append(words, k)
+				e.byWord = append(e.byWord, nil)
+			}
+			e.byWord[n] = append(e.byWord[n], int32(i))
+		}
+	}
+	for _, r := range set.Rules {
+		for _, q := range r.Required {
+			e.parts[e.index[q.RuleID]] = true
+		}
+	}
+	e.folding = uint32(len(words))
+	words = append(words, foldedLetters...)
+	var err error
+	if e.words, err = keyword.New(words); err != nil {
+		return nil, fmt.Errorf("preparing the secret rules: %w", err)
+	}
+	e.scratch.New = func() any {
+		return &examination{e: e, state: make([]ruleState, len(set.Rules)), spans: make([][]span, len(set.Rules))}
+	}
+	return e, nil
+}
+
+func (e *engine) wantsPath(path string) bool {
+	for _, i := range e.paths {
+		if e.set.Rules[i].Path.Match(path) {
+			return true
+		}
+	}
+	return false
+}
+
+// span is a range of the content.
+type span struct{ lo, hi int }
+
+// ruleState is what one examination knows of one rule.
+type ruleState uint8
+
+const (
+	untouched ruleState = iota
+	wanted              // a keyword was seen and the path is the rule's
+	unwanted            // allowed or not meant for this path
+)
+
+// examination is one content being examined. It is reused.
+type examination struct {
+	e   *engine
+	ctx context.Context
+	c   *scanner.Chunk
+	key identity.Key
+	// own is the part of the content whose matches belong to this chunk; the
+	// rest is overlap with its neighbours.
+	own    span
+	syntax assign.Syntax
+	pathJudgement
+
+	hits    []keyword.Hit
+	state   []ruleState
+	spans   [][]span
+	touched []int32
+	found   []candidate
+	masks   []span // of everything that may not be shown
+	whole   bool   // the content holds characters that fold into ASCII letters
+
+	// What is being looked at: the chunk's content, or a decoded layer.
+	text  []byte
+	layer *layer
+}
+
+// layer says where a decoded text came from.
+type layer struct {
+	source  span   // of the encoded run in the chunk
+	decoded span   // of the decoded run in the spliced text
+	before  int    // where the spliced text begins in the chunk
+	how     string // "base64"
+
+}
+
+func (e *engine) examine(ctx context.Context, c *scanner.Chunk, key identity.Key) *examination {
+	x := e.scratch.Get().(*examination)
+	x.ctx, x.c, x.key, x.text = ctx, c, key, c.Content
+	x.syntax = assign.SyntaxOf(c.Path)
+	x.pathJudgement = judgePath(c.Path)
+	x.own = span{0, len(c.Content)}
+	if c.Offset > 0 {
+		x.own.lo = min(overlap/2, len(c.Content))
+	}
+	if !c.Last {
+		x.own.hi = max(x.own.lo, len(c.Content)-overlap/2)
+	}
+	return x
+}
+
+func (x *examination) release() {
+	e := x.e
+	clear(x.state)
+	clear(x.found)
+	for _, i := range x.touched {
+		x.spans[i] = x.spans[i][:0]
+	}
+	x.touched, x.found, x.hits, x.masks, x.whole = x.touched[:0], x.found[:0], x.hits[:0], x.masks[:0], false
+	if cap(x.hits) > 1<<20 {
+		x.hits = nil
+	}
+	x.ctx, x.c, x.text, x.layer = nil, nil, nil, nil
+	e.scratch.Put(x)
+}
+
+// run fills found with everything that the rules match, judged and free of
+// overlaps.
+func (x *examination) run() error {
+	if x.c.Offset == 0 {
+		for _, i := range x.e.paths {
+			if r := x.e.set.Rules[i]; x.rulePath(r) {
+				x.found = append(x.found, candidate{rule: r, pathOnly: true})
+			}
+		}
+	}
+	if x.c.Type == scanner.Binary {
+		return nil
+	}
+	if err := x.look(); err != nil {
+		return err
+	}
+	if err := x.decode(); err != nil {
+		return err
+	}
+	for _, c := range x.found {
+		if !c.pathOnly {
+			x.masks = append(x.masks, c.secret)
+		}
+	}
+	x.compose()
+	x.resolve()
+	return nil
+}
+
+// rulePath reports whether the rule is meant for the path and not allowed there.
+func (x *examination) rulePath(r *rule.Rule) bool {
+	if r.Path != nil && !r.Path.Match(x.c.Path) {
+		return false
+	}
+	for _, lists := range [][]*rule.Allowlist{x.e.set.Allowlists, r.Allowlists} {
+		for _, a := range lists {
+			if a.PathAllowed(x.c.Path, x.c.Commit) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// touch reports whether rule i is to be applied to this content.
+func (x *examination) touch(i int32) bool {
+	if x.state[i] == untouched {
+		x.state[i] = unwanted
+		if x.rulePath(x.e.set.Rules[i]) {
+			x.state[i] = wanted
+			x.touched = append(x.touched, i)
+		}
+	}
+	return x.state[i] == wanted
+}
+
+// slack widens windows so that assertions at their ends see their neighbours.
+const slack = 8
+
+// look applies the rules to x.text.
+func (x *examination) look() error {
+	e := x.e
+	for _, i := range x.touched {
+		x.spans[i] = x.spans[i][:0]
+	}
+	x.hits = e.words.Scan(x.text, x.hits[:0])
+	for _, h := range x.hits {
+		if h.Word >= e.folding {
+			x.whole = true
+		}
+	}
+	if err := x.ctx.Err(); err != nil {
+		return err
+	}
+	var (
+		lastStart, lastEnd int32 = -1, -1
+		a                  assign.Assignment
+		assigned           bool
+	)
+	for n, h := range x.hits {
+		if h.Word >= e.folding {
+			continue
+		}
+		if n&0xfff == 0xfff && x.ctx.Err() != nil {
+			return x.ctx.Err()
+		}
+		for _, i := range e.byWord[h.Word] {
+			r := e.set.Rules[i]
+			if r.AssignedTo != nil {
+				if h.Start != lastStart || h.End != lastEnd {
+					a, assigned = assign.At(x.text, int(h.Start), int(h.End-h.Start), x.syntax)
+					lastStart, lastEnd = h.Start, h.End
+				}
+				if assigned && x.touch(i) {
+					x.assigned(r, a)
+				}
+				continue
+			}
+			if !x.touch(i) {
+				continue
+			}
+			reach := r.Reach()
+			w := span{0, len(x.text)}
+			if reach.Anchored && !(x.whole && reach.Folds) {
+				if reach.Before >= 0 {
+					w.lo = max(0, int(h.Start)-reach.Before-slack)
+				}
+				if reach.Length >= 0 {
+					w.lo = max(0, int(h.Start)-reach.Length-slack, w.lo)
+					w.hi = min(len(x.text), int(h.Start)+reach.Length+slack)
+				}
+			}
+			s := x.spans[i]
+			if len(s) > 0 && s[len(s)-1].hi >= w.lo {
+				s[len(s)-1].hi = max(s[len(s)-1].hi, w.hi)
+				s[len(s)-1].lo = min(s[len(s)-1].lo, w.lo)
+			} else {
+				x.spans[i] = append(s, w)
+			}
+		}
+	}
+	for _, i := range e.always {
+		if x.touch(i) {
+			x.spans[i] = append(x.spans[i][:0], span{0, len(x.text)})
+		}
+	}
+	// Parts of composite rules count wherever they are, keyword or not. Where
+	// every match holds a keyword, its windows are known already.
+	for _, i := range x.touched {
+		for _, q := range e.set.Rules[i].Required {
+			p := e.index[q.RuleID]
+			if part := e.set.Rules[p]; part.AssignedTo == nil && part.Regex != nil && !part.Reach().Anchored && len(x.spans[p]) == 0 && x.touch(p) {
+				x.spans[p] = append(x.spans[p], span{0, len(x.text)})
+			}
+		}
+	}
+	for k := 0; k < len(x.touched); k++ {
+		i := x.touched[k]
+		for _, w := range x.spans[i] {
+			if err := x.match(e.set.Rules[i], w); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// The piece that an expression sees at once where its matches have no greatest
+// length. Engines that run in linear time still take quadratic time to find
+// all matches of some expressions; pieces bound that. gitleaks cuts at 100 kB.
+const (
+	piece        = 256 << 10
+	pieceOverlap = 128 << 10
+)
+
+// match runs the rule's expression over the window.
+func (x *examination) match(r *rule.Rule, w span) error {
+	re := r.Regex.Re()
+	for lo := w.lo; ; lo += piece - pieceOverlap {
+		hi := min(lo+piece, w.hi)
+		if err := x.ctx.Err(); err != nil {
+			return err
+		}
+		for pos := lo; pos < hi; {
+			loc := re.FindIndex(x.text[pos:hi])
+			if loc == nil {
+				break
+			}
+			start, end := pos+loc[0], pos+loc[1]
+			if end == start {
+				pos = end + 1
+				continue
+			}
+			x.matched(r, start, end)
+			pos = end
+		}
+		if hi == w.hi {
+			return nil
+		}
+	}
+}
+
+// matched takes one match of a rule's expression, as gitleaks does: line feeds
+// at its ends do not belong to it, and groups are those of the match alone.
+func (x *examination) matched(r *rule.Rule, start, end int) {
+	for start < end && x.text[start] == '\n' {
+		start++
+	}
+	for start < end && x.text[end-1] == '\n' {
+		end--
+	}
+	if start == end {
+		return
+	}
+	sStart, sEnd := start, end
+	if groups := r.Regex.Re().FindSubmatchIndex(x.text[start:end]); len(groups) >= 4 {
+		if r.SecretGroup > 0 {
+			if g := 2 * r.SecretGroup; g+1 < len(groups) && groups[g] >= 0 {
+				sStart, sEnd = start+groups[g], start+groups[g+1]
+			} else {
+				sStart, sEnd = start, start
+			}
+		} else {
+			for g := 2; g+1 < len(groups); g += 2 {
+				if groups[g+1] > groups[g] {
+					sStart, sEnd = start+groups[g], start+groups[g+1]
+					break
+				}
+			}
+		}
+	}
+	x.consider(candidate{rule: r, match: span{start, end}, secret: span{sStart, sEnd}})
+}
+
+// assigned takes one assignment whose name holds a keyword of the rule.
+func (x *examination) assigned(r *rule.Rule, a assign.Assignment) {
+	if a.ValueEnd <= a.ValueStart {
+		return
+	}
+	if !r.AssignedTo.Re().Match(x.text[a.NameStart:a.NameEnd]) {
+		return
+	}
+	value := span{a.ValueStart, a.ValueEnd}
+	if r.Regex != nil {
+		loc := r.Regex.Re().FindSubmatchIndex(x.text[value.lo:value.hi])
+		if loc == nil {
+			return
+		}
+		if g := 2 * r.SecretGroup; g > 0 && g+1 < len(loc) && loc[g] >= 0 {
+			value = span{value.lo + loc[g], value.lo + loc[g+1]}
+		}
+	}
+	x.consider(candidate{
+		rule: r, secret: value, assignment: &a,
+		match: span{min(a.NameStart, value.lo), max(a.NameEnd, value.hi)},
+	})
+}
+
+// neighbours bounds how many places of a part are tried for one composite
+// match, on either side.
+const neighbours = 32
+
+// compose keeps the findings of composite rules that have all of their parts
+// nearby, and drops those of parts that are not reported themselves.
+func (x *examination) compose() {
+	parts := map[string][]candidate{}
+	composite := false
+	for _, c := range x.found {
+		composite = composite || len(c.rule.Required) > 0 || c.rule.SkipReport
+		if x.e.parts[x.e.index[c.rule.ID]] {
+			parts[c.rule.ID] = append(parts[c.rule.ID], c)
+		}
+	}
+	if !composite {
+		return
+	}
+	for _, list := range parts {
+		slices.SortFunc(list, func(a, b candidate) int { return cmp.Compare(a.match.lo, b.match.lo) })
+	}
+	kept := make([]candidate, 0, len(x.found))
+	for _, c := range x.found {
+		if c.rule.SkipReport {
+			continue
+		}
+		complete := true
+		for _, q := range c.rule.Required {
+			list := parts[q.RuleID]
+			at, _ := slices.BinarySearchFunc(list, c.match.lo, func(p candidate, lo int) int { return cmp.Compare(p.match.lo, lo) })
+			near := list[max(0, at-neighbours):min(len(list), at+neighbours)]
+			i := slices.IndexFunc(near, func(p candidate) bool { return x.near(c, p, q) })
+			if i < 0 {
+				complete = false
+				break
+			}
+			c.parts = append(c.parts, near[i])
+		}
+		if complete {
+			kept = append(kept, c)
+		}
+	}
+	x.found = append(x.found[:0], kept...)
+}
+
+func (x *examination) near(c, p candidate, q rule.Required) bool {
+	if q.WithinLines != nil {
+		lo, hi := min(c.match.lo, p.match.lo), max(c.match.lo, p.match.lo)
+		if bytes.Count(x.c.Content[lo:hi], []byte{'\n'}) > *q.WithinLines {
+			return false
+		}
+	}
+	if q.WithinColumns != nil {
+		d := x.column(c.match.lo) - x.column(p.match.lo)
+		if max(d, -d) > *q.WithinColumns {
+			return false
+		}
+	}
+	return true
+}
+
+func (x *examination) column(at int) int {
+	lo := max(0, at-lineBytes)
+	return at - lo - bytes.LastIndexByte(x.c.Content[lo:at], '\n')
+}
+
+// resolve keeps one candidate of those that are about the same characters: the
+// most specific. It leaves found ordered by place.
+func (x *examination) resolve() {
+	slices.SortStableFunc(x.found, func(a, b candidate) int {
+		return cmp.Or(
+			-cmp.Compare(a.priority(), b.priority()),
+			-cmp.Compare(a.severity, b.severity),
+			cmp.Compare(a.secret.lo, b.secret.lo),
+			-cmp.Compare(a.secret.hi, b.secret.hi),
+			strings.Compare(a.rule.ID, b.rule.ID),
+		)
+	})
+	var kept []candidate
+	var taken intervals
+	type place struct {
+		rule *rule.Rule
+		at   span
+	}
+	seen := make(map[place]bool, len(x.found))
+	for _, c := range x.found {
+		if !c.pathOnly {
+			id := place{c.rule, c.secret}
+			if seen[id] || (taken.overlaps(c.secret) && !c.stands()) {
+				continue
+			}
+			seen[id] = true
+			taken.add(c.secret)
+		}
+		kept = append(kept, c)
+	}
+	slices.SortStableFunc(kept, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.match.lo, b.match.lo), cmp.Compare(a.match.hi, b.match.hi), strings.Compare(a.rule.ID, b.rule.ID))
+	})
+	x.found = append(x.found[:0], kept...)
+}
+
+// intervals is a set of disjoint ranges, ordered.
+type intervals []span
+
+func (s intervals) at(w span) int {
+	i, _ := slices.BinarySearchFunc(s, w.lo, func(e span, lo int) int { return cmp.Compare(e.hi, lo+1) })
+	return i
+}
+
+func (s intervals) overlaps(w span) bool {
+	i := s.at(w)
+	return i < len(s) && s[i].lo < w.hi
+}
+
+func (s *intervals) add(w span) {
+	i := s.at(w)
+	j := i
+	for j < len(*s) && (*s)[j].lo < w.hi {
+		w.lo, w.hi = min(w.lo, (*s)[j].lo), max(w.hi, (*s)[j].hi)
+		j++
+	}
+	*s = slices.Replace(*s, i, j, w)
+}
