@@ -1,0 +1,434 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"bulwark/internal/finding"
+	"bulwark/internal/outcome"
+	"bulwark/internal/pipeline/cache"
+	"bulwark/internal/scanner"
+	"bulwark/internal/source"
+	"bulwark/internal/source/textenc"
+	"bulwark/internal/triage"
+)
+
+// worker examines files one after the other. Its buffer is reused.
+type worker struct {
+	l          *look
+	buf        []byte
+	wants      []bool
+	findings   []finding.Finding
+	directives map[string]triage.FileDirectives
+	facts      [][]scanner.Fact
+	counts     []count
+}
+
+type count struct {
+	files, cached, skipped int
+	bytes                  int64
+}
+
+func newWorker(l *look) *worker {
+	n := len(l.opts.Scanners)
+	return &worker{
+		l: l, wants: make([]bool, n), facts: make([][]scanner.Fact, n), counts: make([]count, n),
+		directives: map[string]triage.FileDirectives{}, buf: make([]byte, 0, 256<<10),
+	}
+}
+
+// directiveVersion is raised whenever triage.Directives gives another result
+// for equal content.
+const directiveVersion = "directives/1"
+
+// unwanted is the cached answer of a scanner that, having seen the content's
+// type, did not want it.
+var unwanted = []byte("-")
+
+// file has one file examined by all scanners that want it.
+func (w *worker) file(ctx context.Context, f source.File) {
+	defer func() {
+		if v := recover(); v != nil {
+			w.l.skip(outcome.Skip{Path: f.Path, Reason: "examining it failed", Detail: printable(v).Error(), Failed: true})
+		}
+	}()
+	m := scanner.Meta{Path: f.Path, Name: path.Base(f.Path), Ext: strings.ToLower(path.Ext(f.Path)), Size: f.Size, Historical: f.Historical}
+	if f.Commit != nil {
+		m.Commit = f.Commit.ID
+	}
+	if !w.ask(m) {
+		return
+	}
+	if f.Size > w.l.opts.MaxFileSize {
+		w.l.skip(outcome.Skip{Path: f.Path, Reason: "too large", Failed: true,
+			Detail: fmt.Sprintf("%s, the limit is %s (scan.max_file_size)", size(f.Size), size(w.l.opts.MaxFileSize))})
+		return
+	}
+	if f.ContentID != "" && w.remembered(f, m, f.ContentID) {
+		return
+	}
+	if err := w.read(ctx, f, m); err != nil && ctx.Err() == nil {
+		s := outcome.Skip{Path: f.Path, Reason: "cannot be read", Detail: err.Error(), Failed: true}
+		var known *source.Left
+		if errors.As(err, &known) {
+			s = known.Skip(f.Path)
+		}
+		w.l.skip(s)
+	}
+}
+
+// ask fills wants; it reports whether any scanner wants the file.
+func (w *worker) ask(m scanner.Meta) bool {
+	any := false
+	for i, s := range w.l.opts.Scanners {
+		w.wants[i] = w.l.broken[i].Load() == nil && s.Wants(m)
+		any = any || w.wants[i]
+	}
+	return any
+}
+
+func (w *worker) key(i int, f source.File, id string) cache.Key {
+	info := &w.l.infos[i]
+	return cache.KeyOf("scan/1", info.Name, info.Version, info.RuleSet, id, f.Path, commitID(f))
+}
+
+func directiveKey(id string) cache.Key { return cache.KeyOf(directiveVersion, id) }
+
+func commitID(f source.File) string {
+	if f.Commit == nil {
+		return ""
+	}
+	return f.Commit.ID
+}
+
+// remembered answers from the cache, if it knows what every scanner that wants
+// the file says of it.
+func (w *worker) remembered(f source.File, m scanner.Meta, id string) bool {
+	c := w.l.opts.Cache
+	if c == nil {
+		return false
+	}
+	var stack [8][]byte
+	answers := stack[:0]
+	for i := range w.wants {
+		var answer []byte
+		if w.wants[i] {
+			var ok bool
+			if answer, ok = c.Get(w.key(i, f, id)); !ok {
+				return false
+			}
+		}
+		answers = append(answers, answer)
+	}
+	said, ok := c.Get(directiveKey(id))
+	if !ok {
+		return false
+	}
+	results := make([]scanner.Result, len(answers))
+	for i, a := range answers {
+		if len(a) > 0 && !bytes.Equal(a, unwanted) {
+			if json.Unmarshal(a, &results[i]) != nil {
+				return false
+			}
+		}
+	}
+	var d triage.FileDirectives
+	if len(said) > 0 && json.Unmarshal(said, &d) != nil {
+		return false
+	}
+	for i, a := range answers {
+		if w.wants[i] && !bytes.Equal(a, unwanted) {
+			w.counts[i].files++
+			w.counts[i].cached++
+			w.take(i, f, results[i])
+		}
+	}
+	w.directed(f, d)
+	return true
+}
+
+// take keeps a scanner's result.
+func (w *worker) take(i int, f source.File, r scanner.Result) {
+	if r.Gap != "" {
+		w.counts[i].skipped++
+		w.l.skip(outcome.Skip{Path: f.Path, Reason: "not wholly examined", Detail: r.Gap, Failed: true})
+	}
+	if len(r.Facts) > 0 {
+		w.facts[i] = append(w.facts[i], scanner.Fact{Path: f.Path, Data: bytes.Clone(r.Facts)})
+	}
+	for _, x := range r.Findings {
+		if w.l.findings.Add(1) > maxFindings {
+			w.l.dropped.Add(1)
+			continue
+		}
+		for j := range x.Locations {
+			// A cached path has been through JSON, which cannot hold every name.
+			x.Locations[j].Path, x.Locations[j].Commit = f.Path, f.Commit
+		}
+		w.findings = append(w.findings, x)
+	}
+	w.l.opts.Progress.Findings.Add(int64(len(r.Findings)))
+}
+
+func (w *worker) directed(f source.File, d triage.FileDirectives) {
+	if len(d.Directives)+len(d.Problems) > 0 {
+		w.directives[triage.FileKey(f.Path, f.Commit)] = d
+	}
+}
+
+// read opens the file, decodes it and has it examined in chunks.
+func (w *worker) read(ctx context.Context, f source.File, m scanner.Meta) (err error) {
+	rc, err := f.Open()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rc.Close()) }()
+
+	head, last, err := w.fill(ctx, rc, w.buf[:0], sniffBytes)
+	if err != nil {
+		return err
+	}
+	enc := textenc.Sniff(head)
+	m.Type = scanner.Text
+	if enc == textenc.Binary {
+		m.Type = scanner.Binary
+	}
+	maybe := append([]bool(nil), w.wants...)
+	if !w.ask(m) {
+		w.declined(f, maybe)
+		return nil
+	}
+	if reason := leftOut(head, f.Size); reason != "" {
+		w.l.skip(outcome.Skip{Path: f.Path, Reason: reason})
+	}
+	e := exam{w: w, f: f, m: m, maybe: maybe, results: make([]scanner.Result, len(w.wants)), line: 1}
+	var r io.Reader = rc
+	if enc != textenc.UTF8 && enc != textenc.Binary {
+		r = textenc.NewReader(io.MultiReader(bytes.NewReader(bytes.Clone(head)), rc), enc)
+		head, last = head[:0], false
+	}
+	e.exact = enc == textenc.UTF8 || enc == textenc.Binary
+	return e.chunks(ctx, r, head, last)
+}
+
+// sniffBytes is how much of a file is read to learn its type.
+const sniffBytes = 64 << 10
+
+// leftOut names content that only stands for the real one.
+func leftOut(head []byte, size int64) string {
+	if size < 1024 && bytes.HasPrefix(head, []byte("version https://git-lfs.github.com/spec/")) {
+		return "Git LFS pointer: the content is not in the repository"
+	}
+	return ""
+}
+
+// declined remembers that no scanner wants the content, its type known.
+func (w *worker) declined(f source.File, maybe []bool) {
+	c := w.l.opts.Cache
+	if c == nil || f.ContentID == "" {
+		return
+	}
+	for i := range maybe {
+		if maybe[i] {
+			c.Put(w.key(i, f, f.ContentID), unwanted)
+		}
+	}
+	c.Put(directiveKey(f.ContentID), nil)
+}
+
+// fill reads until buf holds want bytes or the end; last reports the end.
+func (w *worker) fill(ctx context.Context, r io.Reader, buf []byte, want int) (_ []byte, last bool, err error) {
+	for len(buf) < want {
+		if err := ctx.Err(); err != nil {
+			return buf, false, err
+		}
+		if cap(buf) < want && cap(buf)-len(buf) < 32<<10 {
+			grown := make([]byte, len(buf), min(max(2*cap(buf), 64<<10), max(want, 64<<10)))
+			copy(grown, buf)
+			buf = grown
+			w.buf = grown[:0]
+		}
+		n, err := r.Read(buf[len(buf):min(cap(buf), want)])
+		buf = buf[:len(buf)+n]
+		w.l.opts.Progress.Bytes.Add(int64(n))
+		if err == io.EOF {
+			return buf, true, nil
+		}
+		if err != nil {
+			return buf, false, err
+		}
+	}
+	return buf, false, nil
+}
+
+// exam is one file being examined chunk by chunk.
+type exam struct {
+	w       *worker
+	f       source.File
+	m       scanner.Meta
+	maybe   []bool // the scanners that wanted it before its type was known
+	results []scanner.Result
+	said    triage.FileDirectives
+	offset  int64
+	line    int
+	column  int
+	exact   bool // the content is what the file holds, byte for byte
+}
+
+// chunks examines the whole content: in one piece, or where it is larger than
+// chunkSize in overlapping ones.
+func (e *exam) chunks(ctx context.Context, r io.Reader, buf []byte, last bool) error {
+	w := e.w
+	for {
+		var err error
+		if !last {
+			if buf, last, err = w.fill(ctx, r, buf, chunkSize); err != nil {
+				return err
+			}
+		}
+		if e.offset+int64(len(buf)) > w.l.opts.MaxFileSize {
+			w.l.skip(outcome.Skip{Path: e.f.Path, Reason: "too large", Failed: true,
+				Detail: fmt.Sprintf("more than %s (scan.max_file_size); the first %s were examined", size(w.l.opts.MaxFileSize), size(e.offset))})
+			return nil
+		}
+		id := e.f.ContentID
+		if last && e.offset == 0 && id == "" && w.l.opts.Cache != nil && e.exact {
+			sum := sha256.Sum256(buf)
+			id = "raw-sha256:" + hex.EncodeToString(sum[:])
+			if w.remembered(e.f, e.m, id) {
+				return nil
+			}
+		}
+		overlap, err := e.examine(ctx, buf, last)
+		if err != nil {
+			return err
+		}
+		if last {
+			e.finish(id)
+			return nil
+		}
+		// Keep the overlap, go on behind it.
+		next := len(buf) - overlap
+		passed := buf[:next]
+		if n := bytes.Count(passed, []byte{'\n'}); n > 0 {
+			e.line += n
+			e.column = next - bytes.LastIndexByte(passed, '\n') - 1
+		} else {
+			e.column += next
+		}
+		e.offset += int64(next)
+		buf = buf[:copy(buf, buf[next:])]
+	}
+}
+
+// examine offers one chunk to the scanners and returns how much of its end the
+// next one has to repeat.
+func (e *exam) examine(ctx context.Context, content []byte, last bool) (overlap int, err error) {
+	w := e.w
+	whole := last && e.offset == 0
+	c := scanner.Chunk{Meta: e.m, Content: content, Offset: e.offset, Line: e.line, Column: e.column, Last: last}
+	if c.Size < 0 && whole {
+		c.Size = int64(len(content))
+	}
+	for i, s := range w.l.opts.Scanners {
+		if !w.wants[i] {
+			continue
+		}
+		info := &w.l.infos[i]
+		if !whole && info.ChunkOverlap == 0 {
+			w.wants[i] = false
+			w.counts[i].skipped++
+			w.l.skip(outcome.Skip{Path: e.f.Path, Reason: "too large for the " + info.Name + " scanner", Failed: true,
+				Detail: fmt.Sprintf("more than %s", size(chunkSize))})
+			continue
+		}
+		overlap = max(overlap, info.ChunkOverlap)
+		res, err := s.Scan(ctx, &c)
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		if err != nil {
+			w.l.fail(i, err)
+			w.wants[i] = false
+			continue
+		}
+		r := &e.results[i]
+		r.Findings = append(r.Findings, res.Findings...)
+		if len(res.Facts) > 0 {
+			r.Facts = res.Facts
+		}
+		if res.Gap != "" {
+			r.Gap = res.Gap
+		}
+		w.counts[i].bytes += int64(len(content))
+	}
+	if bytes.Contains(content, []byte(triage.Marker)) {
+		d, p := triage.Directives(content)
+		for i := range d {
+			d[i].Line += e.line - 1
+			if d[i].Below > 0 {
+				d[i].Below += e.line - 1
+			}
+		}
+		for i := range p {
+			p[i].Line += e.line - 1
+		}
+		e.said.Directives = append(e.said.Directives, d...)
+		e.said.Problems = append(e.said.Problems, p...)
+	}
+	return min(overlap, len(content)/2), nil
+}
+
+// finish keeps and remembers the results of the whole file.
+func (e *exam) finish(id string) {
+	w := e.w
+	c := w.l.opts.Cache
+	store := func(k cache.Key, empty bool, v any) {
+		if c == nil || id == "" {
+			return
+		}
+		if empty {
+			c.Put(k, nil)
+			return
+		}
+		if b, err := json.Marshal(v); err == nil {
+			c.Put(k, b)
+		}
+	}
+	for i := range w.wants {
+		switch {
+		case w.wants[i]:
+			r := e.results[i]
+			store(w.key(i, e.f, id), len(r.Findings)+len(r.Facts)+len(r.Gap) == 0, r)
+			w.counts[i].files++
+			w.take(i, e.f, r)
+		case e.maybe[i] && w.l.broken[i].Load() == nil && c != nil && id != "":
+			c.Put(w.key(i, e.f, id), unwanted)
+		}
+	}
+	store(directiveKey(id), len(e.said.Directives)+len(e.said.Problems) == 0, e.said)
+	w.directed(e.f, e.said)
+}
+
+// size is a number of bytes as people read it.
+func size(n int64) string {
+	const unit = 1024
+	if n < unit {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	v, names := float64(n), []string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+	i := -1
+	for v >= unit && i < len(names)-1 {
+		v /= unit
+		i++
+	}
+	return fmt.Sprintf("%.4g %s", v, names[i])
+}
