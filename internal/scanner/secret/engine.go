@@ -73,7 +73,7 @@ func newEngine(set *rule.Set) (*engine, error) {
 		return nil, fmt.Errorf("preparing the secret rules: %w", err)
 	}
 	e.scratch.New = func() any {
-		return &examination{e: e, state: make([]ruleState, len(set.Rules)), spans: make([][]span, len(set.Rules))}
+		return &examination{e: e, state: make([]ruleState, len(set.Rules)), spans: make([][]span, len(set.Rules)), runs: make([]run, len(set.Rules))}
 	}
 	return e, nil
 }
@@ -114,6 +114,7 @@ type examination struct {
 	hits    []keyword.Hit
 	state   []ruleState
 	spans   [][]span
+	runs    []run
 	touched []int32
 	found   []candidate
 	masks   []span // of everything that may not be shown
@@ -219,9 +220,6 @@ func (x *examination) touch(i int32) bool {
 	return x.state[i] == wanted
 }
 
-// slack widens windows so that assertions at their ends see their neighbours.
-const slack = 8
-
 // look applies the rules to x.text.
 func (x *examination) look() error {
 	e := x.e
@@ -264,24 +262,7 @@ func (x *examination) look() error {
 			if !x.touch(i) {
 				continue
 			}
-			reach := r.Reach()
-			w := span{0, len(x.text)}
-			if reach.Anchored && !(x.whole && reach.Folds) {
-				if reach.Before >= 0 {
-					w.lo = max(0, int(h.Start)-reach.Before-slack)
-				}
-				if reach.Length >= 0 {
-					w.lo = max(0, int(h.Start)-reach.Length-slack, w.lo)
-					w.hi = min(len(x.text), int(h.Start)+reach.Length+slack)
-				}
-			}
-			s := x.spans[i]
-			if len(s) > 0 && s[len(s)-1].hi >= w.lo {
-				s[len(s)-1].hi = max(s[len(s)-1].hi, w.hi)
-				s[len(s)-1].lo = min(s[len(s)-1].lo, w.lo)
-			} else {
-				x.spans[i] = append(s, w)
-			}
+			x.widen(i, r.Reach(), int(h.Start))
 		}
 	}
 	for _, i := range e.always {

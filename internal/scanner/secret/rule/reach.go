@@ -20,6 +20,11 @@ type Reach struct {
 	Before int
 	// Anchored is true if every match contains one of the keywords.
 	Anchored bool
+	// Firm and Stretch bound matches that have no greatest length: at most Firm
+	// bytes of a match are not in Stretch, the bytes that may be repeated
+	// without bound. Meaningful only if Length is Unbounded.
+	Firm    int
+	Stretch *[256]bool
 	// Folds is true if the expression ignores case in a way that lets
 	// characters outside ASCII stand for ASCII letters (K for k, ſ for s): a
 	// match of content that holds such may lack the keyword's own letters.
@@ -39,6 +44,10 @@ func reachOf(re *syntax.Regexp, keywords []string) Reach {
 	r := Reach{Length: maxLen(re), Folds: folds(re)}
 	if len(keywords) > 0 {
 		r.Before, r.Anchored = anchor(re, keywords)
+	}
+	if r.Length < 0 {
+		r.Stretch = new([256]bool)
+		r.Firm = firm(re, r.Stretch)
 	}
 	return r
 }
@@ -118,6 +127,69 @@ func maxLen(re *syntax.Regexp) int {
 		return most
 	}
 	return 0 // assertions, the empty match, no match
+}
+
+// firm returns how many bytes of a match of re at most lie outside its parts
+// that repeat without bound, and adds the bytes that those parts can hold to
+// stretch.
+func firm(re *syntax.Regexp, stretch *[256]bool) int {
+	if n := maxLen(re); n >= 0 {
+		return n
+	}
+	switch re.Op {
+	case syntax.OpConcat, syntax.OpCapture, syntax.OpQuest:
+		sum := 0
+		for _, sub := range re.Sub {
+			sum += firm(sub, stretch)
+		}
+		return sum
+	case syntax.OpAlternate:
+		most := 0
+		for _, sub := range re.Sub {
+			most = max(most, firm(sub, stretch))
+		}
+		return most
+	}
+	// A repetition without bound, or with one that is too large to count.
+	addBytes(re, stretch)
+	return 0
+}
+
+// addBytes adds every byte that a match of re can hold to set.
+func addBytes(re *syntax.Regexp, set *[256]bool) {
+	add := func(lo, hi rune) {
+		for r := lo; r <= min(hi, 0x7f); r++ {
+			set[r] = true
+		}
+		if hi > 0x7f {
+			for b := 0x80; b < 0x100; b++ {
+				set[b] = true
+			}
+		}
+	}
+	switch re.Op {
+	case syntax.OpLiteral:
+		for _, r := range re.Rune {
+			add(r, r)
+			if re.Flags&syntax.FoldCase != 0 {
+				for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+					add(f, f)
+				}
+			}
+		}
+	case syntax.OpCharClass:
+		for i := 0; i < len(re.Rune); i += 2 {
+			add(re.Rune[i], re.Rune[i+1])
+		}
+	case syntax.OpAnyChar:
+		add(0, unicode.MaxRune)
+	case syntax.OpAnyCharNotNL:
+		add(0, '\n'-1)
+		add('\n'+1, unicode.MaxRune)
+	}
+	for _, sub := range re.Sub {
+		addBytes(sub, set)
+	}
 }
 
 // runeLen is the most bytes that r, or under folding any of its variants, takes.
