@@ -54,6 +54,8 @@ func (c *candidate) priority() int {
 		return 10
 	case generic:
 		return 15
+	case c.rule.AssignedTo != nil && len(c.rule.Required) > 0:
+		return 18 // named by its neighbour, not by its own name
 	case c.rule.AssignedTo != nil:
 		return 20
 	}

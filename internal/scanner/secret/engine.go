@@ -5,9 +5,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"bulwark/internal/identity"
 	"bulwark/internal/scanner"
@@ -117,6 +119,7 @@ type examination struct {
 	runs    []run
 	touched []int32
 	found   []candidate
+	gap     string // what was given up; empty if nothing
 	masks   []span // of everything that may not be shown
 	whole   bool   // the content holds characters that fold into ASCII letters
 
@@ -160,7 +163,7 @@ func (x *examination) release() {
 	if cap(x.hits) > 1<<20 {
 		x.hits = nil
 	}
-	x.ctx, x.c, x.text, x.layer = nil, nil, nil, nil
+	x.ctx, x.c, x.text, x.layer, x.gap = nil, nil, nil, nil, ""
 	e.scratch.Put(x)
 }
 
@@ -299,16 +302,41 @@ const (
 	pieceOverlap = 128 << 10
 )
 
+// Budgets of one expression on one text, in bytes. Finding all matches of an
+// expression without a greatest length can take quadratic time. Once the text
+// that was offered again and again exceeds offered times its size, what is
+// really read is counted, and beyond readBudget the rule is given up with a
+// gap: said, not silent.
+const (
+	offered    = 16
+	readBudget = 16 << 20
+)
+
 // match runs the rule's expression over the window.
 func (x *examination) match(r *rule.Rule, w span) error {
 	re := r.Regex.Re()
+	bounded := r.Reach().Length >= 0
+	work, counted := 0, 0
 	for lo := w.lo; ; lo += piece - pieceOverlap {
 		hi := min(lo+piece, w.hi)
-		if err := x.ctx.Err(); err != nil {
-			return err
+		if bounded {
+			hi = w.hi
 		}
 		for pos := lo; pos < hi; {
-			loc := re.FindIndex(x.text[pos:hi])
+			if err := x.ctx.Err(); err != nil {
+				return err
+			}
+			var loc []int
+			if work += hi - pos; bounded || work <= offered*(w.hi-w.lo+piece) {
+				loc = re.FindIndex(x.text[pos:hi])
+			} else {
+				in := counter{text: x.text[pos:hi]}
+				loc = re.FindReaderIndex(&in)
+				if counted += in.at; counted > readBudget {
+					x.gap = fmt.Sprintf("rule %s takes too long on this content; simplify its expression", r.ID)
+					return nil
+				}
+			}
 			if loc == nil {
 				break
 			}
@@ -324,6 +352,22 @@ func (x *examination) match(r *rule.Rule, w span) error {
 			return nil
 		}
 	}
+}
+
+// counter reads runes and knows how far it got.
+type counter struct {
+	text []byte
+	at   int
+}
+
+// ReadRune reads the next rune.
+func (c *counter) ReadRune() (rune, int, error) {
+	if c.at >= len(c.text) {
+		return 0, 0, io.EOF
+	}
+	r, n := utf8.DecodeRune(c.text[c.at:])
+	c.at += n
+	return r, n, nil
 }
 
 // matched takes one match of a rule's expression, as gitleaks does: line feeds

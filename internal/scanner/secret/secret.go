@@ -316,6 +316,5 @@ func (s *Scanner) Scan(ctx context.Context, c *scanner.Chunk) (scanner.Result, e
 	if err := x.run(); err != nil {
 		return scanner.Result{}, err
 	}
-	res := scanner.Result{Findings: x.findings(s.cfg.Keep)}
-	return res, nil
+	return scanner.Result{Findings: x.findings(s.cfg.Keep), Gap: x.gap}, nil
 }
