@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"bulwark/internal/finding"
+	"bulwark/internal/outcome"
+	"bulwark/internal/scanner/secret"
+	"bulwark/internal/verify"
+)
+
+// vault holds found values in memory, for as long as providers are asked about
+// them.
+type vault struct {
+	mu   sync.Mutex
+	held map[string]secret.Credential // by fingerprint
+}
+
+func (v *vault) keep(c secret.Credential) {
+	if c.Provider == "" {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.held == nil {
+		v.held = map[string]secret.Credential{}
+	}
+	v.held[c.Fingerprint] = c
+}
+
+// examine asks the providers about the findings whose values are held. A live
+// credential becomes certain and critical. What was refused or cannot be asked
+// stays as it is, and the report says so; a policy may look at the property
+// "verified".
+func (v *vault) examine(p Process, s *settings) func(context.Context, []finding.Finding) ([]outcome.Notice, error) {
+	return func(ctx context.Context, findings []finding.Finding) ([]outcome.Notice, error) {
+		log := slog.New(slog.NewTextHandler(p.Stderr, nil))
+		verifier, err := verify.New(verify.Config{
+			Allow: s.cfg.Verify.Providers, RatePerSecond: s.cfg.Verify.Rate, Log: log, Endpoints: s.verifyEndpoints,
+		})
+		if err != nil {
+			return nil, usage(err)
+		}
+		var notices []outcome.Notice
+		for i := range findings {
+			f := &findings[i]
+			c, ok := v.held[f.Fingerprint]
+			if !ok {
+				continue
+			}
+			companions := map[string]verify.Redacted{}
+			for id, value := range c.Companions {
+				companions[id] = verify.Redact(value)
+			}
+			status, detail, err := verifier.Check(ctx, verify.Candidate{
+				Provider: c.Provider, RuleID: f.RuleID, Fingerprint: f.Fingerprint,
+				Value: verify.Redact(c.Value), Companions: companions,
+			})
+			if ctx.Err() != nil {
+				return notices, fmt.Errorf("asking whether credentials are live: %w", ctx.Err())
+			}
+			if err != nil {
+				notices = append(notices, outcome.Notice{Kind: "verify", Message: fmt.Sprintf("%s %s: %v", f.RuleID, f.Fingerprint, err)})
+			}
+			properties := map[string]string{"verified": string(status)}
+			for k, val := range f.Properties {
+				properties[k] = val
+			}
+			f.Properties = properties
+			switch status {
+			case verify.Live:
+				f.Severity, f.Confidence = finding.Critical, finding.Certain
+				f.Evidence = append(f.Evidence, "the provider accepts it: it is live")
+			case verify.Revoked:
+				f.Severity = min(f.Severity, finding.Low)
+				f.Evidence = append(f.Evidence, "the provider refuses it: revoked or expired")
+			default:
+				f.Evidence = append(f.Evidence, "whether it is live is unknown: "+detail)
+			}
+		}
+		v.held = nil
+		return notices, nil
+	}
+}
