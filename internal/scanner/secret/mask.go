@@ -88,8 +88,13 @@ func tokens(text []byte, lo, hi int) []span {
 			continue
 		}
 		j := i
+		if text[i] == '/' { // a path or address: its parts are looked at one by one
+			i++
+			continue
+		}
+		inPath := i > lo && text[i-1] == '/'
 		var lower, upper, digit bool
-		for j < hi && tokenByte[text[j]] {
+		for j < hi && tokenByte[text[j]] && !(inPath && text[j] == '/') {
 			switch b := text[j]; {
 			case 'a' <= b && b <= 'z':
 				lower = true

@@ -1,6 +1,10 @@
 package secret
 
-import "bulwark/internal/scanner/secret/rule"
+import (
+	"bytes"
+
+	"bulwark/internal/scanner/secret/rule"
+)
 
 // slack widens windows so that assertions at their ends see their neighbours.
 const slack = 8
@@ -29,6 +33,11 @@ func (x *examination) widen(i int32, reach rule.Reach, at int) {
 		}
 		w.lo = max(0, at-before-slack)
 		w.hi = min(len(x.text), at+reach.Length+slack)
+		for _, n := range reach.Needs {
+			if !bytes.Contains(x.text[w.lo:w.hi], []byte(n)) {
+				return
+			}
+		}
 	default:
 		w = x.stretch(i, reach, at)
 	}

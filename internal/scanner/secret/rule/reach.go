@@ -25,6 +25,8 @@ type Reach struct {
 	// without bound. Meaningful only if Length is Unbounded.
 	Firm    int
 	Stretch *[256]bool
+	// Needs are further literals that every match contains, letter for letter.
+	Needs []string
 	// Folds is true if the expression ignores case in a way that lets
 	// characters outside ASCII stand for ASCII letters (K for k, ſ for s): a
 	// match of content that holds such may lack the keyword's own letters.
@@ -45,6 +47,7 @@ func reachOf(re *syntax.Regexp, keywords []string) Reach {
 	if len(keywords) > 0 {
 		r.Before, r.Anchored = anchor(re, keywords)
 	}
+	r.Needs = needs(re, nil)
 	if r.Length < 0 {
 		r.Stretch = new([256]bool)
 		r.Firm = firm(re, r.Stretch)
@@ -127,6 +130,27 @@ func maxLen(re *syntax.Regexp) int {
 		return most
 	}
 	return 0 // assertions, the empty match, no match
+}
+
+// needs appends the literals that every match of re contains to list.
+func needs(re *syntax.Regexp, list []string) []string {
+	switch re.Op {
+	case syntax.OpLiteral:
+		if re.Flags&syntax.FoldCase == 0 {
+			list = append(list, string(re.Rune))
+		}
+	case syntax.OpCapture, syntax.OpPlus:
+		list = needs(re.Sub[0], list)
+	case syntax.OpRepeat:
+		if re.Min > 0 {
+			list = needs(re.Sub[0], list)
+		}
+	case syntax.OpConcat:
+		for _, sub := range re.Sub {
+			list = needs(sub, list)
+		}
+	}
+	return list
 }
 
 // firm returns how many bytes of a match of re at most lie outside its parts
