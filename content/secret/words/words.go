@@ -1,0 +1,17 @@
+// Package words holds the dictionary and the letter statistics by which
+// passwords and tokens are told from words and identifiers. It holds data only;
+// generate.go tells where they come from.
+package words
+
+import _ "embed"
+
+// List is the dictionary: lower-case words, sorted, each followed by a line feed.
+//
+//go:embed words.txt
+var List string
+
+// Trigrams holds, for each three of boundary, a, …, z in order, the cost of the
+// third letter after the other two, as '0' plus quarters of a bit.
+//
+//go:embed trigrams.txt
+var Trigrams string
