@@ -23,7 +23,7 @@ run() {
 
 # The credentials are put together here, so that none stands in this file.
 aws_id=AKIA$(printf 'QYLPMN5H%s' 'HHFPZAM2')
-aws_secret=$(printf 'k7Zt1qXw9%s' 'Bv3LmR8sNp2Yc6Hd4Gf0Je5Ua+Ki/OxTb')
+aws_secret=$(printf 'k7Zt1qXw9%s' 'Bv3LmR8sNp2Yc6Hd4Gf0Je5Ua+Ki/Ox')
 slack=xoxb-$(printf '2783905416%s' '27-5093381724406-Qm4cZt8vKp2XrW7yLb9NdF3h')
 
 git init -q -b main shop

@@ -1,22 +1,30 @@
 package cli
 
 import (
+	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"bulwark/internal/source"
 	"bulwark/internal/source/filesource"
+	"bulwark/internal/source/gitsource"
+	"bulwark/internal/source/ignore"
 )
 
 // location is what PATH turned out to be.
 type location struct {
-	path string // absolute; empty for standard input
 	kind kind
+	path string // absolute; empty for standard input
 	// root is the folder that the configuration and relative paths belong to:
-	// of a work tree its top, of a file its folder. Empty for standard input.
-	root    string
+	// of a work tree its top, of a file its folder. Empty for standard input
+	// and bare repositories.
+	root string
+	// below limits a work tree to a part of it; empty: all of it.
+	below   string
 	closers []func() error
 }
 
@@ -26,15 +34,14 @@ const (
 	folder kind = iota
 	workTree
 	bareRepository
-	archiveFile
-	plainFile
+	singleFile
 	standardInput
 )
 
 // locate finds out what PATH is.
-func (f *scanFlags) locate(p Process, path string) (*location, error) {
+func (f *scanFlags) locate(path string) (*location, error) {
 	if path == "-" {
-		return &location{kind: standardInput}, nil
+		return &location{kind: standardInput}, f.needsGit(path, false)
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -47,14 +54,67 @@ func (f *scanFlags) locate(p Process, path string) (*location, error) {
 	if err != nil {
 		return nil, usage(err)
 	}
-	at := &location{path: abs, root: abs}
 	if !st.IsDir() {
-		at.root = filepath.Dir(abs)
-		at.kind = archiveFile
-		return at, nil
+		return &location{kind: singleFile, path: abs, root: filepath.Dir(abs)}, f.needsGit(path, false)
 	}
-	return at, nil
+	if f.plain {
+		return &location{kind: folder, path: abs, root: abs}, nil
+	}
+	if isBare(abs) {
+		if f.staged {
+			return nil, usagef("--staged needs a work tree, and %s is a bare repository", path)
+		}
+		return &location{kind: bareRepository, path: abs}, nil
+	}
+	for dir := abs; ; {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			below, err := filepath.Rel(dir, abs)
+			if err != nil {
+				return nil, err
+			}
+			if below == "." {
+				below = ""
+			}
+			return &location{kind: workTree, path: dir, root: dir, below: filepath.ToSlash(below)}, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			break
+		}
+		dir = parent
+	}
+	return &location{kind: folder, path: abs, root: abs}, f.needsGit(path, true)
 }
+
+// needsGit reports that a flag asks for what only a repository has.
+func (f *scanFlags) needsGit(path string, isFolder bool) error {
+	for _, m := range []struct {
+		name string
+		set  bool
+	}{{"--base", f.base != ""}, {"--staged", f.staged}, {"--history", f.history}} {
+		if m.set {
+			what := "a git repository"
+			if isFolder {
+				what += ", neither it nor a folder above is one"
+			}
+			return usagef("%s: %s needs %s", path, m.name, what)
+		}
+	}
+	return nil
+}
+
+// isBare reports whether a folder looks like a git repository without a work
+// tree.
+func isBare(dir string) bool {
+	for _, name := range []string{"HEAD", "objects", "refs"} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (at *location) isGit() bool { return at.kind == workTree || at.kind == bareRepository }
 
 func (at *location) close() {
 	for _, c := range at.closers {
@@ -65,22 +125,138 @@ func (at *location) close() {
 // partition names the asset in the cache.
 func (at *location) partition() string { return at.path }
 
-func (at *location) rootCommit() (string, error) { return "", nil }
+// rootCommit returns the id of the first commit of a repository; empty if it
+// has none or this is none.
+func (at *location) rootCommit(ctx context.Context) (string, error) {
+	if !at.isGit() {
+		return "", nil
+	}
+	id, err := gitsource.RootCommit(ctx, at.path)
+	if err != nil {
+		return "", err
+	}
+	return id.String(), nil
+}
 
-func (at *location) shallow() bool { return false }
-
-func (f *scanFlags) sources(p Process, at *location, set *settings) (source.Source, []source.Source, string, error) {
+// sources makes the source that the flags ask for, and what it is compared
+// with.
+func (f *scanFlags) sources(ctx context.Context, p Process, at *location, set *settings) (source.Source, []source.Source, string, error) {
+	exclude := []byte(strings.Join(set.cfg.Scan.Exclude, "\n"))
 	switch at.kind {
 	case standardInput:
 		return filesource.Stdin(p.Stdin, filesource.Limits{}), nil, "full", nil
-	case archiveFile:
-		s, err := filesource.Archive(at.path, filesource.Limits{})
-		return s, nil, "full", err
+	case singleFile:
+		s, err := filesource.Open(at.path, filesource.Limits{})
+		if err != nil {
+			return nil, nil, "", usage(err)
+		}
+		return s, nil, "full", nil
+	case folder:
+		ignored, err := ignorer(at.root, exclude)
+		if err != nil {
+			return nil, nil, "", err
+		}
+		d, err := filesource.Directory(at.path, filesource.Options{Ignore: ignoring{ignored}, Archives: set.cfg.Scan.Archives})
+		if err != nil {
+			return nil, nil, "", usage(err)
+		}
+		at.closers = append(at.closers, d.Close)
+		return d, nil, "full", nil
 	}
-	d, err := filesource.Directory(at.path, filesource.Options{})
+	return f.gitSources(ctx, p, at, exclude)
+}
+
+// ignoring adapts an ignore list to what a folder asks.
+type ignoring struct{ list *ignore.List }
+
+// Ignored implements filesource.Ignorer.
+func (i ignoring) Ignored(path string, isDir bool) bool {
+	return i.list.Match(path, isDir) == ignore.Ignored
+}
+
+// ignorer reads what a plain folder excludes.
+func ignorer(root string, exclude []byte) (*ignore.List, error) {
+	var list *ignore.List
+	list = list.Add("", exclude)
+	path := filepath.Join(root, gitsource.IgnoreFile)
+	st, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) || (err == nil && !st.Mode().IsRegular()) {
+		return list, nil
+	}
+	data, err := readFile(path, maxInputFile)
 	if err != nil {
+		return nil, usage(err)
+	}
+	return list.Add("", data), nil
+}
+
+// gitSources makes the sources of a repository.
+func (f *scanFlags) gitSources(ctx context.Context, p Process, at *location, exclude []byte) (source.Source, []source.Source, string, error) {
+	opts := gitsource.Options{Exclude: exclude, GlobalIgnore: globalIgnore(p)}
+	if at.below != "" {
+		opts.Paths = []string{at.below}
+	}
+	opened := func(c io.Closer, err error) error {
+		if err != nil {
+			return usage(err)
+		}
+		at.closers = append(at.closers, c.Close)
+		return nil
+	}
+	switch {
+	case f.base != "":
+		s, err := gitsource.NewChange(ctx, at.path, f.base, opts)
+		if err := opened(s, err); err != nil {
+			return nil, nil, "", err
+		}
+		whole, err := gitsource.NewBase(ctx, at.path, f.base, opts)
+		if err := opened(whole, err); err != nil {
+			return nil, nil, "", err
+		}
+		return s, []source.Source{s.Before(), whole}, "change", nil
+	case f.staged:
+		s, err := gitsource.NewStaged(ctx, at.path, opts)
+		if err := opened(s, err); err != nil {
+			return nil, nil, "", err
+		}
+		bases := []source.Source{s.Before()}
+		if s.Asset().Revision != "" {
+			whole, err := gitsource.NewTree(at.path, "HEAD", opts)
+			if err := opened(whole, err); err != nil {
+				return nil, nil, "", err
+			}
+			bases = append(bases, whole)
+		}
+		return s, bases, "staged", nil
+	case f.history:
+		s, err := gitsource.NewHistory(at.path, opts, gitsource.HistoryOptions{})
+		if err := opened(s, err); err != nil {
+			return nil, nil, "", err
+		}
+		return s, nil, "history", nil
+	case at.kind == bareRepository:
+		s, err := gitsource.NewTree(at.path, "", opts)
+		if err := opened(s, err); err != nil {
+			return nil, nil, "", err
+		}
+		return s, nil, "full", nil
+	}
+	s, err := gitsource.NewWorktree(at.path, opts)
+	if err := opened(s, err); err != nil {
 		return nil, nil, "", err
 	}
-	at.closers = append(at.closers, d.Close)
-	return d, nil, "full", nil
+	return s, nil, "full", nil
+}
+
+// globalIgnore is the user's own ignore file, as git finds it by default.
+func globalIgnore(p Process) string {
+	base := p.Getenv("XDG_CONFIG_HOME")
+	if base == "" {
+		home := p.Getenv("HOME")
+		if home == "" {
+			return ""
+		}
+		base = filepath.Join(home, ".config")
+	}
+	return filepath.Join(base, "git", "ignore")
 }

@@ -113,12 +113,12 @@ func (f *scanFlags) run(ctx context.Context, p Process, path string) error {
 		ctx, cancel = context.WithTimeout(ctx, f.timeout)
 		defer cancel()
 	}
-	at, err := f.locate(p, path)
+	at, err := f.locate(path)
 	if err != nil {
 		return err
 	}
 	defer at.close()
-	set, err := f.settings(p, at)
+	set, err := f.settings(ctx, p, at)
 	if err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func (f *scanFlags) run(ctx context.Context, p Process, path string) error {
 	if err != nil {
 		return err
 	}
-	src, bases, mode, err := f.sources(p, at, set)
+	src, bases, mode, err := f.sources(ctx, p, at, set)
 	if err != nil {
 		return err
 	}

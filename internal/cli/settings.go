@@ -49,7 +49,7 @@ type settings struct {
 }
 
 // settings reads the configuration and everything that it names.
-func (f *scanFlags) settings(p Process, at *location) (*settings, error) {
+func (f *scanFlags) settings(ctx context.Context, p Process, at *location) (*settings, error) {
 	s := &settings{flags: f, root: at.root, cfg: config.Default()}
 	if err := s.readConfig(); err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (f *scanFlags) settings(p Process, at *location) (*settings, error) {
 		}
 		s.verifyEndpoints[provider] = address
 	}
-	if err := s.resolveKey(p, at); err != nil {
+	if err := s.resolveKey(ctx, p, at); err != nil {
 		return nil, err
 	}
 	if err := s.readTriage(); err != nil {
@@ -389,7 +389,7 @@ func (s *settings) record() map[string]string {
 
 // resolveKey finds the key of the fingerprints: the flag or environment, the
 // configuration, the repository's first commit, or the user's own key.
-func (s *settings) resolveKey(p Process, at *location) error {
+func (s *settings) resolveKey(ctx context.Context, p Process, at *location) error {
 	text, source := "", ""
 	if s.flags.identityKeyFile != "" {
 		data, err := readFile(s.flags.identityKeyFile, 4096)
@@ -410,14 +410,14 @@ func (s *settings) resolveKey(p Process, at *location) error {
 	case !s.cfg.IdentityKey.IsZero():
 		s.key, s.keySource = s.cfg.IdentityKey, "configuration"
 	default:
-		root, err := at.rootCommit()
+		root, err := at.rootCommit(ctx)
 		if err == nil && root != "" {
 			s.key, err = identity.KeyFromRootCommit(root)
 			s.keySource = "root commit"
 		}
 		if err != nil || root == "" {
-			if at.shallow() {
-				s.notices = append(s.notices, outcome.Notice{Kind: "identity", Message: "the clone is shallow: fingerprints are not those of a full clone. Set identity_key in .bulwark.yaml (bulwark init writes one) or fetch the whole history"})
+			if at.isGit() && err != nil {
+				s.notices = append(s.notices, outcome.Notice{Kind: "identity", Message: "fingerprints are those of this user alone (" + err.Error() + "). Set identity_key in .bulwark.yaml (bulwark init writes one) or fetch the whole history"})
 			}
 			if s.key, err = userKey(p); err != nil {
 				return err

@@ -219,8 +219,11 @@ func (x *examination) plausible(c *candidate, secret []byte) bool {
 	weak := r.Judge != "" || r.AssignedTo != nil || strings.HasPrefix(r.ID, "generic")
 	if x.note != "" {
 		c.notes = append(c.notes, x.note)
-		if weak && !c.proven {
+		switch {
+		case weak && !c.proven:
 			c.confidence = finding.Tentative
+		case weak: // a real key, but most likely one made for the test
+			c.severity = min(c.severity, finding.Medium)
 		}
 	}
 	if c.assignment != nil && r.Regex != nil {
