@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +27,6 @@ const (
 	exitUnable   = 1
 	exitUsage    = 2
 	exitBlocked  = 3
-	projectSite  = "README.md"
 	maxInputFile = 16 << 20 // of configuration, waivers, policies, in bytes
 )
 
@@ -37,6 +37,15 @@ type Process struct {
 	Stdout io.Writer
 	Stderr io.Writer
 	Getenv func(string) string
+	// Now: Optional: the clock. Default: time.Now.
+	Now func() time.Time
+}
+
+func (p *Process) now() time.Time {
+	if p.Now == nil {
+		return time.Now()
+	}
+	return p.Now()
 }
 
 // exitError carries an exit code up to Main.

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -108,7 +107,7 @@ result or verdict unknown.`,
 				defer func() { _ = file.Close() }() // only read
 				in = file
 			}
-			s, err := f.policySettings()
+			s, err := f.policySettings(p)
 			if err != nil {
 				return err
 			}
@@ -145,12 +144,12 @@ result or verdict unknown.`,
 }
 
 // policySettings reads of the configuration what concerns policies.
-func (f *scanFlags) policySettings() (*settings, error) {
+func (f *scanFlags) policySettings(p Process) (*settings, error) {
 	root, err := os.Getwd()
 	if err != nil {
 		return nil, err
 	}
-	s := &settings{flags: f, root: root, cfg: config.Default()}
+	s := &settings{flags: f, root: root, cfg: config.Default(), now: p.now()}
 	return s, s.readConfig()
 }
 
@@ -173,7 +172,7 @@ func readInput(r io.Reader, s *settings) (policy.Input, error) {
 	if err != nil {
 		return policy.Input{}, err
 	}
-	return policy.BuildInput(run, s.context(time.Now())), nil
+	return policy.BuildInput(run, s.context(s.now)), nil
 }
 
 func newPolicySchema(p Process) *cobra.Command {

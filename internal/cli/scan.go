@@ -143,7 +143,7 @@ func (f *scanFlags) run(ctx context.Context, p Process, path string) error {
 			Scanners: []scanner.Scanner{secrets}, Workers: set.workers, MaxFileSize: set.maxFileSize, Cache: results,
 			Progress: &pipeline.Progress{},
 		},
-		Policy: engine, Context: set.context(time.Now()),
+		Policy: engine, Context: set.context(p.now()),
 		Settings: set.record(), Notices: append(set.notices, notice...),
 	}
 	q.Triage = set.triage(func(id string) bool {

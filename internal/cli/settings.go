@@ -30,6 +30,7 @@ import (
 // settings are flags, environment and configuration joined.
 type settings struct {
 	flags       *scanFlags
+	now         time.Time
 	cfg         config.Config
 	root        string // folder that paths in the configuration are relative to; may be empty
 	configFile  string // empty: none
@@ -50,7 +51,7 @@ type settings struct {
 
 // settings reads the configuration and everything that it names.
 func (f *scanFlags) settings(ctx context.Context, p Process, at *location) (*settings, error) {
-	s := &settings{flags: f, root: at.root, cfg: config.Default()}
+	s := &settings{flags: f, root: at.root, cfg: config.Default(), now: p.now()}
 	if err := s.readConfig(); err != nil {
 		return nil, err
 	}
@@ -160,7 +161,6 @@ func (s *settings) shown(path string) string {
 }
 
 func (s *settings) readTriage() error {
-	now := time.Now()
 	read := func(key, flag, fromConfig string, explicit bool, limit int64) (string, []byte, error) {
 		if flag != "" {
 			data, err := s.readInside(flag, true, limit)
@@ -182,7 +182,7 @@ func (s *settings) readTriage() error {
 		return err
 	}
 	if data != nil {
-		if s.waivers, err = triage.ParseWaivers(name, data, now, s.cfg.Triage.MaxWaiverDays); err != nil {
+		if s.waivers, err = triage.ParseWaivers(name, data, s.now, s.cfg.Triage.MaxWaiverDays); err != nil {
 			return usage(err)
 		}
 	}
