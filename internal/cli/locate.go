@@ -152,11 +152,9 @@ func (f *scanFlags) sources(ctx context.Context, p Process, at *location, set *s
 		}
 		return s, nil, "full", nil
 	case folder:
-		ignored, err := ignorer(at.root, exclude)
-		if err != nil {
-			return nil, nil, "", err
-		}
-		d, err := filesource.Directory(at.path, filesource.Options{Ignore: ignoring{ignored}, Archives: set.cfg.Scan.Archives})
+		var ignored *ignore.List
+		ignored = ignored.Add("", exclude)
+		d, err := filesource.Directory(at.path, filesource.Options{Ignore: ignoring{ignored}, IgnoreFile: gitsource.IgnoreFile, Archives: set.cfg.Scan.Archives})
 		if err != nil {
 			return nil, nil, "", usage(err)
 		}
@@ -172,22 +170,6 @@ type ignoring struct{ list *ignore.List }
 // Ignored implements filesource.Ignorer.
 func (i ignoring) Ignored(path string, isDir bool) bool {
 	return i.list.Match(path, isDir) == ignore.Ignored
-}
-
-// ignorer reads what a plain folder excludes.
-func ignorer(root string, exclude []byte) (*ignore.List, error) {
-	var list *ignore.List
-	list = list.Add("", exclude)
-	path := filepath.Join(root, gitsource.IgnoreFile)
-	st, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) || (err == nil && !st.Mode().IsRegular()) {
-		return list, nil
-	}
-	data, err := readFile(path, maxInputFile)
-	if err != nil {
-		return nil, usage(err)
-	}
-	return list.Add("", data), nil
 }
 
 // gitSources makes the sources of a repository.

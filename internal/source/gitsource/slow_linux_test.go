@@ -1,0 +1,3 @@
+package gitsource
+
+func setSlow(d *rootDir, slow bool) { d.noOpen2.Store(slow) }

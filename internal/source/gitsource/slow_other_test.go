@@ -1,0 +1,5 @@
+//go:build !linux
+
+package gitsource
+
+func setSlow(*rootDir, bool) {}
