@@ -86,9 +86,10 @@ type Scanner struct {
 	info    scanner.Info
 	foreign bool // some file is foreign: it may have rules about any path
 
-	once sync.Once
-	eng  *engine
-	err  error
+	// Reading the rules and compiling them are put off: a run that is answered
+	// from the cache needs neither, or only the descriptions.
+	set    func() (*rule.Set, error)
+	engine func() (*engine, error)
 }
 
 var _ scanner.Scanner = (*Scanner)(nil)
@@ -100,6 +101,14 @@ func New(cfg Config) (*Scanner, error) {
 		return nil, errors.New("preparing the secret scanner: the identity key is missing")
 	}
 	s := &Scanner{cfg: cfg}
+	s.set = sync.OnceValues(s.rules)
+	s.engine = sync.OnceValues(func() (*engine, error) {
+		set, err := s.set()
+		if err != nil {
+			return nil, err
+		}
+		return newEngine(set)
+	})
 	h := sha256.New()
 	field := func(b []byte) {
 		fmt.Fprintf(h, "%d:", len(b))
@@ -227,29 +236,17 @@ func (s *Scanner) rules() (*rule.Set, error) {
 	return set, nil
 }
 
-func (s *Scanner) engine() (*engine, error) {
-	s.once.Do(func() {
-		set, err := s.rules()
-		if err != nil {
-			s.err = err
-			return
-		}
-		s.eng, s.err = newEngine(set)
-	})
-	return s.eng, s.err
-}
-
 // Warnings are oddities of the configured rule files that did not keep them
 // from being used.
 func (s *Scanner) Warnings() []string {
 	if len(s.cfg.Files) == 0 {
 		return nil
 	}
-	e, err := s.engine()
+	set, err := s.set()
 	if err != nil {
 		return nil // reported by New
 	}
-	return e.set.Warnings
+	return set.Warnings
 }
 
 // Info describes the scanner.
@@ -258,27 +255,18 @@ func (s *Scanner) Info() scanner.Info { return s.info }
 // Rules lists what the scanner tests for, ordered by id. A rule set that
 // cannot be read gives none; Scan then reports why.
 func (s *Scanner) Rules() []finding.Rule {
-	e, err := s.engine()
+	set, err := s.set()
 	if err != nil {
 		return nil
 	}
 	var out []finding.Rule
-	for _, r := range e.set.Rules {
+	for _, r := range set.Rules {
 		if !r.SkipReport {
 			out = append(out, r.Describe())
 		}
 	}
 	slices.SortFunc(out, func(a, b finding.Rule) int { return cmp.Compare(a.ID, b.ID) })
 	return out
-}
-
-// Set returns the joined rules, for listing and testing them.
-func (s *Scanner) Set() (*rule.Set, error) {
-	e, err := s.engine()
-	if err != nil {
-		return nil, err
-	}
-	return e.set, nil
 }
 
 // opaque are extensions of formats that hold no readable text. Their names
