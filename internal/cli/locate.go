@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"bulwark/internal/source"
 	"bulwark/internal/source/filesource"
@@ -141,7 +140,6 @@ func (at *location) rootCommit(ctx context.Context) (string, error) {
 // sources makes the source that the flags ask for, and what it is compared
 // with.
 func (f *scanFlags) sources(ctx context.Context, p Process, at *location, set *settings) (source.Source, []source.Source, string, error) {
-	exclude := []byte(strings.Join(set.cfg.Scan.Exclude, "\n"))
 	switch at.kind {
 	case standardInput:
 		return filesource.Stdin(p.Stdin, filesource.Limits{}), nil, "full", nil
@@ -153,7 +151,7 @@ func (f *scanFlags) sources(ctx context.Context, p Process, at *location, set *s
 		return s, nil, "full", nil
 	case folder:
 		var ignored *ignore.List
-		ignored = ignored.Add("", exclude)
+		ignored = ignored.Add("", set.exclude())
 		d, err := filesource.Directory(at.path, filesource.Options{Ignore: ignoring{ignored}, IgnoreFile: gitsource.IgnoreFile, Archives: set.cfg.Scan.Archives})
 		if err != nil {
 			return nil, nil, "", usage(err)
@@ -161,7 +159,7 @@ func (f *scanFlags) sources(ctx context.Context, p Process, at *location, set *s
 		at.closers = append(at.closers, d.Close)
 		return d, nil, "full", nil
 	}
-	return f.gitSources(ctx, p, at, exclude)
+	return f.gitSources(ctx, p, at, set)
 }
 
 // ignoring adapts an ignore list to what a folder asks.
@@ -173,8 +171,8 @@ func (i ignoring) Ignored(path string, isDir bool) bool {
 }
 
 // gitSources makes the sources of a repository.
-func (f *scanFlags) gitSources(ctx context.Context, p Process, at *location, exclude []byte) (source.Source, []source.Source, string, error) {
-	opts := gitsource.Options{Exclude: exclude, GlobalIgnore: globalIgnore(p)}
+func (f *scanFlags) gitSources(ctx context.Context, p Process, at *location, set *settings) (source.Source, []source.Source, string, error) {
+	opts := gitsource.Options{Exclude: set.exclude(), GlobalIgnore: globalIgnore(p)}
 	if at.below != "" {
 		opts.Paths = []string{at.below}
 	}
@@ -195,7 +193,7 @@ func (f *scanFlags) gitSources(ctx context.Context, p Process, at *location, exc
 		if err := opened(whole, err); err != nil {
 			return nil, nil, "", err
 		}
-		return s, []source.Source{s.Before(), whole}, "change", nil
+		return set.watch(s), []source.Source{s.Before(), whole}, "change", nil
 	case f.staged:
 		s, err := gitsource.NewStaged(ctx, at.path, opts)
 		if err := opened(s, err); err != nil {
@@ -209,7 +207,7 @@ func (f *scanFlags) gitSources(ctx context.Context, p Process, at *location, exc
 			}
 			bases = append(bases, whole)
 		}
-		return s, bases, "staged", nil
+		return set.watch(s), bases, "staged", nil
 	case f.history:
 		s, err := gitsource.NewHistory(at.path, opts, gitsource.HistoryOptions{})
 		if err := opened(s, err); err != nil {

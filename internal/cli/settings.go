@@ -345,6 +345,9 @@ func algorithm(pemKey []byte) string {
 	return "ES256"
 }
 
+// exclude is what the configuration leaves out, in gitignore's syntax.
+func (s *settings) exclude() []byte { return []byte(strings.Join(s.cfg.Scan.Exclude, "\n")) }
+
 // context is what policies should know beside the findings.
 func (s *settings) context(now time.Time) policy.Context {
 	rules := map[string]string{}

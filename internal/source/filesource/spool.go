@@ -74,8 +74,7 @@ func (s *spool) keep(r io.Reader, size int64) (*content, error) {
 	}
 	if n == want {
 		// A lying or unknown size: there may be more.
-		n, err = io.Copy(&b, io.LimitReader(r, memoryPerEntry-want+1))
-		if err != nil {
+		if _, err := io.Copy(&b, io.LimitReader(r, memoryPerEntry-want+1)); err != nil {
 			return nil, err
 		}
 	}

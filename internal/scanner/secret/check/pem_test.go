@@ -1,7 +1,8 @@
 package check
 
 import (
-	"crypto/dsa" //nolint:staticcheck // keys of that kind still leak
+	//lint:ignore SA1019 keys of that kind still leak
+	"crypto/dsa"
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -99,7 +100,8 @@ func TestPEM(t *testing.T) {
 		V             int
 		P, Q, G, Y, X *big.Int
 	}{0, dsaPrivate.P, dsaPrivate.Q, dsaPrivate.G, dsaPrivate.Y, dsaPrivate.X}))
-	legacy := must(x509.EncryptPEMBlock(rand.Reader, "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaPrivate), []byte("pw"), x509.PEMCipherAES128)) //nolint:staticcheck // keys of that kind still leak
+	//lint:ignore SA1019 keys encrypted that way still leak
+	legacy := must(x509.EncryptPEMBlock(rand.Reader, "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaPrivate), []byte("pw"), x509.PEMCipherAES128))
 	otherModulus := func() []byte {
 		var k struct {
 			V                         int
