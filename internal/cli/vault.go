@@ -75,8 +75,8 @@ func (v *vault) examine(p Process, s *settings) func(context.Context, []finding.
 				f.Severity, f.Confidence = finding.Critical, finding.Certain
 				f.Evidence = append(f.Evidence, "the provider accepts it: it is live")
 			case verify.Revoked:
-				f.Severity = min(f.Severity, finding.Low)
-				f.Evidence = append(f.Evidence, "the provider refuses it: revoked or expired")
+				// Not lowered: it may be alive at a self-hosted instance.
+				f.Evidence = append(f.Evidence, "the provider refuses it: revoked, expired or of another instance")
 			default:
 				f.Evidence = append(f.Evidence, "whether it is live is unknown: "+detail)
 			}
