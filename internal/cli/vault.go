@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"bulwark/internal/finding"
@@ -17,18 +18,39 @@ import (
 type vault struct {
 	mu   sync.Mutex
 	held map[string]secret.Credential // by fingerprint
+	// near are the values found in one file, by path: some credentials have two
+	// halves.
+	near map[string][]secret.Credential
 }
 
 func (v *vault) keep(c secret.Credential) {
-	if c.Provider == "" {
-		return
-	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.held == nil {
-		v.held = map[string]secret.Credential{}
+		v.held, v.near = map[string]secret.Credential{}, map[string][]secret.Credential{}
 	}
-	v.held[c.Fingerprint] = c
+	if _, known := v.held[c.Fingerprint]; !known || c.Provider != "" {
+		v.held[c.Fingerprint] = c
+	}
+	v.near[c.Path] = append(v.near[c.Path], c)
+}
+
+// companions are what may belong to a credential: the parts of a composite
+// rule, or else the other credentials of the provider in the same file.
+func (v *vault) companions(c secret.Credential) map[string]verify.Redacted {
+	all := map[string]verify.Redacted{}
+	for id, value := range c.Companions {
+		all[id] = verify.Redact(value)
+	}
+	if len(all) > 0 {
+		return all
+	}
+	for _, other := range v.near[c.Path] {
+		if other.Fingerprint != c.Fingerprint && strings.HasPrefix(other.RuleID, c.Provider+"-") {
+			all[other.RuleID] = verify.Redact(other.Value)
+		}
+	}
+	return all
 }
 
 // examine asks the providers about the findings whose values are held. A live
@@ -48,16 +70,12 @@ func (v *vault) examine(p Process, s *settings) func(context.Context, []finding.
 		for i := range findings {
 			f := &findings[i]
 			c, ok := v.held[f.Fingerprint]
-			if !ok {
+			if !ok || c.Provider == "" {
 				continue
-			}
-			companions := map[string]verify.Redacted{}
-			for id, value := range c.Companions {
-				companions[id] = verify.Redact(value)
 			}
 			status, detail, err := verifier.Check(ctx, verify.Candidate{
 				Provider: c.Provider, RuleID: f.RuleID, Fingerprint: f.Fingerprint,
-				Value: verify.Redact(c.Value), Companions: companions,
+				Value: verify.Redact(c.Value), Companions: v.companions(c),
 			})
 			if ctx.Err() != nil {
 				return notices, fmt.Errorf("asking whether credentials are live: %w", ctx.Err())
@@ -81,7 +99,7 @@ func (v *vault) examine(p Process, s *settings) func(context.Context, []finding.
 				f.Evidence = append(f.Evidence, "whether it is live is unknown: "+detail)
 			}
 		}
-		v.held = nil
+		v.held, v.near = nil, nil
 		return notices, nil
 	}
 }

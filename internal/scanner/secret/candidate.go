@@ -354,7 +354,7 @@ func (x *examination) findings(keep func(Credential)) []finding.Finding {
 			Masked: prefix + stars, Properties: c.properties, Locations: []finding.Location{loc},
 		}
 		if keep != nil {
-			cred := Credential{RuleID: f.RuleID, Provider: c.rule.Verify, Fingerprint: f.Fingerprint, Value: string(value), Companions: map[string]string{}}
+			cred := Credential{RuleID: f.RuleID, Provider: c.rule.Verify, Fingerprint: f.Fingerprint, Path: x.c.Path, Value: string(value), Companions: map[string]string{}}
 			for _, p := range c.parts {
 				cred.Companions[p.rule.ID] = string(p.bytes(text))
 			}

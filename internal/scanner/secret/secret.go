@@ -69,6 +69,7 @@ type Credential struct {
 	RuleID      string
 	Provider    string // of package verify; empty if none
 	Fingerprint string
+	Path        string
 	Value       string
 	// Companions are the values of the rules that a composite rule requires.
 	Companions map[string]string

@@ -96,7 +96,8 @@ func TestAt(t *testing.T) {
 		{`<password>v1</password>`, "passw", Markup, found{"password", "v1", Element}},
 		{"<password>\n  v1\n</password>", "passw", Markup, found{"password", "v1", Element}},
 		{`<string name="token">v1</string>`, "token", Markup, found{"token", "v1", Element}},
-		{"<key>token</key>\n<string>v1</string>", "token", Markup, found{}},
+		{"<key>token</key>\n<string>v1</string>", "token", Markup, found{"token", "v1", Element}},
+		{"<name>db.password</name>\n<value>v1</value>", "passw", Markup, found{"db.password", "v1", Element}},
 		{`<server password="v1" />`, "passw", Markup, found{"password", "v1", Equals}},
 		// Shell.
 		{`export TOKEN=v1; run`, "token", Shell, found{"TOKEN", "v1", Equals}},

@@ -53,6 +53,11 @@ func (r *reader) operator() bool {
 			return r.fallback(p + 2)
 		}
 	case '<':
+		for _, end := range [...]string{"</key>", "</name>"} {
+			if r.foldedAt(p, end) { // property lists, Hadoop and Jenkins
+				return r.elements(p + len(end))
+			}
+		}
 		if r.byteAt(p+1) == '-' && r.syn == Code {
 			r.a.Op = Equals
 			return r.value(p+2, true)
@@ -162,9 +167,6 @@ func (r *reader) element(p int, before byte) bool {
 	}
 	r.a.Op = Element
 	start := r.space(p + 1)
-	if r.foldedAt(start, "<string>") { // property lists: <key>NAME</key><string>v</string>
-		start += len("<string>")
-	}
 	if r.foldedAt(start, "<value>") {
 		start += len("<value>")
 	}
@@ -172,6 +174,18 @@ func (r *reader) element(p int, before byte) bool {
 		start += len("<![CDATA[")
 	}
 	return r.until(start, '<')
+}
+
+// elements reads <key>NAME</key><string>v</string> behind the first element.
+func (r *reader) elements(p int) bool {
+	p = r.space(p)
+	for _, begin := range [...]string{"<string>", "<value>"} {
+		if r.foldedAt(p, begin) {
+			r.a.Op = Element
+			return r.until(p+len(begin), '<')
+		}
+	}
+	return false
 }
 
 // until takes everything up to the byte end, without blanks at its ends.
@@ -340,7 +354,7 @@ func (r *reader) spaced(p int, before byte) bool {
 			return ok && r.quoted(q)
 		}
 	}
-	if r.sqlPhrase() {
+	if before != ':' && before != '.' && r.sqlPhrase() {
 		r.a.Op = Phrase
 		if r.foldedAt(p, "is ") || r.foldedAt(p, "to ") {
 			return false
@@ -364,7 +378,9 @@ func (r *reader) spaced(p int, before byte) bool {
 		if q, ok := r.quoteAt(p); ok {
 			return r.quoted(q)
 		}
-		return (r.syn == SQL || r.phraseBy()) && r.run(p, &isArgument)
+		if r.syn == SQL || r.phraseBy() {
+			return r.run(p, &isArgument)
+		}
 	}
 	if r.syn == Code {
 		if q, ok := r.typed(p); ok { // password string = "v"

@@ -60,50 +60,48 @@ func disguise(v []byte, p *profile, c *Context, n *name) string {
 	return ""
 }
 
-// leet reports whether v is made of words when digits and symbols that look
-// like letters are read as these.
+// leet reports whether v is made of words when the digits and symbols inside
+// them that look like letters are read as these. Digits and marks behind a word
+// stay what they are.
 func leet(v []byte) bool {
 	var buf [24]byte
-	changed := 0
-	for i, b := range v {
-		l := b
-		switch b {
-		case '0':
-			l = 'o'
-		case '1', '!', '|':
-			l = 'i'
-		case '3':
-			l = 'e'
-		case '4', '@':
-			l = 'a'
-		case '5', '$':
-			l = 's'
-		case '7', '+':
-			l = 't'
-		case '8':
-			l = 'b'
-		}
-		if l != b {
-			changed++
-		}
-		buf[i] = l
-	}
-	if changed == 0 {
-		return false
-	}
-	read := buf[:len(v)]
-	x := surprise(read)
-	if x.words > 0 && x.strange <= 2 {
-		return true
-	}
-	// A number or mark behind the word stays what it is.
 	end := len(v)
-	for end > 0 && !isLetter(v[end-1]) {
+	for end > 0 && !isLetter(v[end-1]) && v[end-1] != '$' {
 		end--
 	}
-	if end < 4 || end == len(v) {
+	if end < 4 || end > len(buf) {
 		return false
 	}
-	x = surprise(read[:end])
-	return x.words > 0 && x.strange == 0 && len(v)-end <= 4
+	changed := false
+	for i, b := range v[:end] {
+		l := looksLike(b)
+		changed = changed || l != b
+		buf[i] = l
+	}
+	if !changed {
+		return false
+	}
+	x := surprise(buf[:end])
+	return x.words > 0 && x.strange <= 2 && len(v)-end <= 4
+}
+
+// looksLike returns the letter that b is written for, or b.
+func looksLike(b byte) byte {
+	switch b {
+	case '0':
+		return 'o'
+	case '1', '!', '|':
+		return 'i'
+	case '3':
+		return 'e'
+	case '4', '@':
+		return 'a'
+	case '5', '$':
+		return 's'
+	case '7', '+':
+		return 't'
+	case '8':
+		return 'b'
+	}
+	return b
 }

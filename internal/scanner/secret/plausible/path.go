@@ -90,7 +90,7 @@ func folderClass(part string) Class {
 		return Generated
 	}
 	switch {
-	case strings.HasPrefix(part, "test-"), strings.HasPrefix(part, "test_"), strings.HasSuffix(part, "-test"), strings.HasSuffix(part, "_test"), strings.HasSuffix(part, "-tests"), strings.HasSuffix(part, "_tests"), strings.HasSuffix(part, ".tests"), strings.HasSuffix(part, ".test"), strings.HasSuffix(part, "test") && len(part) > 6, strings.HasSuffix(part, "tests"):
+	case strings.HasPrefix(part, "test-"), strings.HasPrefix(part, "test_"), strings.HasSuffix(part, "-test"), strings.HasSuffix(part, "_test"), strings.HasSuffix(part, "-tests"), strings.HasSuffix(part, "_tests"), strings.HasSuffix(part, ".tests"), strings.HasSuffix(part, ".test"), strings.HasSuffix(part, ".integrationtests"), strings.HasSuffix(part, "unittests"), strings.HasSuffix(part, "unittest"), strings.HasSuffix(part, "integrationtest"), strings.HasSuffix(part, "functionaltest"):
 		return Test
 	case strings.HasPrefix(part, "example-"), strings.HasSuffix(part, "-example"), strings.HasSuffix(part, "-examples"), strings.HasSuffix(part, "-sample"), strings.HasSuffix(part, "-samples"), strings.HasSuffix(part, "-demo"), strings.HasSuffix(part, "_examples"):
 		return Example

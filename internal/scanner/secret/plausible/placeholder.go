@@ -17,7 +17,7 @@ var standIns = []string{
 	"example", "changeme", "change_me", "change-me", "changeit", "placeholder", "redacted", "replaceme", "replace_me", "replace-me", "replace_with", "yourpassword", "your_", "your-", "yourtoken",
 	"yourapikey", "yoursecret", "insert_", "insert-", "fixme", "dummy", "xxxxx", "sample", "notreal", "not_real", "not-real", "not_a_real", "foobar", "lorem", "deadbeef", "c0ffee",
 	"masked", "omitted", "removed", "_here", "-here", "somepassword", "some_", "enter_", "enter-", "put_", "put-", "todo", "secret_key", "secretkey", "mysecret", "my_secret", "my-secret", "mypassword",
-	"abcdefg", "asdfgh", "qwerty", "1234567", "0123456", "7654321",
+	"abcdefg", "asdf", "qwer", "zxcv", "1234567", "0123456", "7654321",
 }
 
 func placeholder(v []byte) (string, bool) {
@@ -35,7 +35,7 @@ func placeholder(v []byte) (string, bool) {
 		// count only at the ends of words.
 		for _, w := range standIns {
 			if i := indexFold(v, w); i >= 0 {
-				if len(w) >= 6 || len(v) <= 40 || ((i == 0 || !isLetter(v[i-1])) && (i+len(w) == len(v) || !isLetter(v[i+len(w)]))) {
+				if len(w) >= 6 || len(v) <= 24 || ((i == 0 || !isLetter(v[i-1])) && (i+len(w) == len(v) || !isLetter(v[i+len(w)]))) {
 					return "stand-in word", true
 				}
 			}
@@ -46,6 +46,9 @@ func placeholder(v []byte) (string, bool) {
 
 // templated recognises what is replaced before use.
 func templated(v []byte) string {
+	if len(v) == 0 {
+		return ""
+	}
 	first, last := v[0], v[len(v)-1]
 	switch {
 	case first == '<' && last == '>', first == '[' && last == ']' && len(v) < 64, first == '{' && last == '}', len(v) > 3 && first == '%' && last == '%', len(v) > 4 && first == '_' && last == '_' && v[1] == '_' && v[len(v)-2] == '_',
@@ -67,7 +70,7 @@ func templated(v []byte) string {
 				return "variable"
 			}
 		case '<':
-			if v[i+1] == '%' || v[i+1] == '?' || isLetter(v[i+1]) && indexByte(v[i:], '>') > 0 {
+			if v[i+1] == '%' || v[i+1] == '?' || isLetter(v[i+1]) && indexByte(v[i:min(len(v), i+80)], '>') > 0 {
 				return "template"
 			}
 		case '%':

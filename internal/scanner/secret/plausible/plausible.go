@@ -137,6 +137,9 @@ func isChosen(v []byte, p *profile, c *Context, n *name) bool {
 	if c.Kind != Password || n.weak || n.soft || len(v) < 8 || len(v) > 40 || p.digit == 0 || p.upper == 0 || p.lower == 0 || p.high > 0 {
 		return false
 	}
+	if leet(v) {
+		return false
+	}
 	for _, w := range [...]string{"test", "pass", "demo", "user", "secret", "abc", "123", "foo", "invalid", "wrong", "correct", "dummy", "fake", "your", "value", "string", "field", "sha", "utf", "http", "base64"} {
 		if indexFold(v, w) >= 0 {
 			return false
@@ -206,7 +209,7 @@ func illustrates(line []byte) bool {
 func shortest(k Kind) int {
 	switch k {
 	case Password:
-		return 5
+		return 4
 	case Nonce:
 		return 16
 	}

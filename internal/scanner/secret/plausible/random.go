@@ -2,6 +2,7 @@ package plausible
 
 import (
 	"strings"
+	"sync"
 
 	"bulwark/content/secret/words"
 )
@@ -47,6 +48,9 @@ func surprise(v []byte) reading {
 				changes++
 			}
 			i = j
+		case c == '%' && i+2 < len(v) && isHex(v[i+1]) && isHex(v[i+2]): // an escape in a URL
+			quarters += 16
+			i += 3
 		default:
 			switch c {
 			case '_', '-', '.', '/', ':', ' ', '=', ',':
@@ -161,25 +165,56 @@ func lowered(dst, src []byte) []byte {
 	return dst
 }
 
+// starts returns where the words with each pair of first letters begin in the
+// dictionary; it is made when first needed.
+var starts = sync.OnceValue(func() *[26*26 + 1]int32 {
+	var t [26*26 + 1]int32
+	next := 0
+	for at := 0; at < len(words.List); {
+		pair := int(words.List[at]-'a')*26 + int(words.List[at+1]-'a')
+		for ; next <= pair; next++ {
+			t[next] = int32(at)
+		}
+		at += strings.IndexByte(words.List[at:], '\n') + 1
+	}
+	for ; next < len(t); next++ {
+		t[next] = int32(len(words.List))
+	}
+	return &t
+})
+
 // isKnown reports whether the dictionary holds the lower-case word, by binary
-// search over its text.
+// search among those with the same two first letters.
 func isKnown(w []byte) bool {
 	if len(w) < 3 || len(w) > longestWord {
 		return false
 	}
-	lo, hi := 0, len(words.List)
+	pair := int(w[0]-'a')*26 + int(w[1]-'a')
+	t := starts()
+	lo, hi := int(t[pair]), int(t[pair+1])
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)
-		start := strings.LastIndexByte(words.List[lo:mid], '\n') + 1 + lo
-		end := mid + strings.IndexByte(words.List[mid:], '\n')
-		word := words.List[start:end]
-		switch c := compare(w, word); {
-		case c == 0:
-			return true
-		case c < 0:
+		start := mid
+		for start > lo && words.List[start-1] != '\n' {
+			start--
+		}
+		c, i := 0, 0
+		for ; i < len(w); i++ {
+			if c = int(w[i]) - int(words.List[start+i]); c != 0 {
+				break // a line feed is less than any letter
+			}
+		}
+		end := start + i
+		for words.List[end] != '\n' {
+			end++
+		}
+		switch {
+		case c > 0:
+			lo = end + 1
+		case c < 0 || end > start+len(w):
 			hi = start
 		default:
-			lo = end + 1
+			return true
 		}
 	}
 	return false
@@ -202,15 +237,6 @@ func isInflected(w []byte) bool {
 		return isKnown(w[:n-1]) || isKnown(w[:n-2])
 	}
 	return false
-}
-
-func compare(a []byte, b string) int {
-	for i := range min(len(a), len(b)) {
-		if a[i] != b[i] {
-			return int(a[i]) - int(b[i])
-		}
-	}
-	return len(a) - len(b)
 }
 
 // short tells the words of two letters that stand in compounds.
@@ -253,4 +279,5 @@ func segments(p []byte) int {
 func isLetter(c byte) bool { c |= 0x20; return 'a' <= c && c <= 'z' }
 func isUpper(c byte) bool  { return 'A' <= c && c <= 'Z' }
 func isLower(c byte) bool  { return 'a' <= c && c <= 'z' }
+func isHex(c byte) bool    { c |= 0x20; return isDigit(c) || 'a' <= c && c <= 'f' }
 func isDigit(c byte) bool  { return '0' <= c && c <= '9' }

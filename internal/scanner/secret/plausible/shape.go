@@ -95,6 +95,9 @@ func shape(v []byte, p *profile, c *Context, n *name) string {
 		quote = c.Assignment.Quote
 	}
 	bare := c.Assignment != nil && quote == 0
+	if r := templated(v); r != "" {
+		return r
+	}
 	first := v[0]
 	switch first {
 	case '$':
@@ -204,8 +207,12 @@ func marks(v []byte, p *profile, bare bool) string {
 
 // hashFormat recognises the written forms of hashed passwords and digests.
 func hashFormat(v []byte) bool {
+	first := v[0]
+	if isUpper(first) {
+		first |= 0x20
+	}
 	for _, s := range hashPrefixes {
-		if len(v) > len(s) && indexFold(v[:len(s)], s) == 0 {
+		if s[0] == first && len(v) > len(s) && indexFold(v[:len(s)], s) == 0 {
 			return true
 		}
 	}
