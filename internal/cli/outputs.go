@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -102,6 +104,9 @@ func isTerminal(w io.Writer) bool {
 // write writes all reports: the files first, so that whoever waits for the end
 // of the output finds them.
 func (o *outputs) write(p Process, run *outcome.Run) error {
+	// A reader of standard output that went away is an error with exit code 1,
+	// not the death by a signal.
+	signal.Ignore(syscall.SIGPIPE)
 	for _, t := range o.files {
 		opts := o.opts
 		opts.Color, opts.Width = false, 0

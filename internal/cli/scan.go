@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -130,6 +131,9 @@ func (f *scanFlags) run(ctx context.Context, p Process, path string) error {
 	if err != nil {
 		return err
 	}
+	if at.kind == standardInput {
+		p.Stdin = interruptible(ctx, p.Stdin)
+	}
 	src, bases, mode, err := f.sources(ctx, p, at, set)
 	if err != nil {
 		return err
@@ -250,6 +254,11 @@ func (f *scanFlags) saveBaseline(p Process, run *outcome.Run, set *settings) err
 			return fmt.Errorf("writing the baseline: %s could not be looked at (%s); a baseline of half a repository would hide the rest", s.Path, s.Reason)
 		}
 	}
+	for _, s := range run.Scanners {
+		if s.Status != outcome.Complete {
+			return fmt.Errorf("writing the baseline: the %s scanner did not look at everything (%s); a baseline of half a repository would hide the rest", s.Name, s.Reason)
+		}
+	}
 	var open []finding.Finding
 	for _, x := range run.Findings {
 		if !x.Suppressed() {
@@ -288,6 +297,38 @@ func writeFileAtomically(path string, data []byte) error {
 		return errors.Join(fmt.Errorf("writing %s: %w", path, err), os.Remove(tmp.Name()))
 	}
 	return nil
+}
+
+// readFunc is a reader made of a function.
+type readFunc func([]byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+// interruptible reads from r until ctx is done, although nobody writes to the
+// pipe or terminal that r may be.
+func interruptible(ctx context.Context, r io.Reader) io.Reader {
+	type result struct {
+		n   int
+		err error
+	}
+	whole := make([]byte, 64<<10)
+	return readFunc(func(p []byte) (int, error) {
+		if err := ctx.Err(); err != nil || len(p) == 0 {
+			return 0, err
+		}
+		// A read that is left behind may still write to buf: it is never used again.
+		got, buf := make(chan result, 1), whole[:min(len(p), len(whole))]
+		go func() {
+			n, err := r.Read(buf)
+			got <- result{n, err}
+		}()
+		select {
+		case g := <-got:
+			return copy(p, buf[:g.n]), g.err
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	})
 }
 
 // progress shows on a terminal what has been done, and returns what ends it.

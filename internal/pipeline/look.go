@@ -5,6 +5,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -82,7 +83,12 @@ type look struct {
 	out      Looked
 	dropped  atomic.Int64 // findings beyond maxFindings
 	unnamed  int          // skips beyond maxSkips, guarded by mu
+	own      int          // of out.Skips, those of one scanner alone, guarded by mu
 	findings atomic.Int64
+	// families are those in which something was found, guarded by mu while the
+	// source is walked. again is set while they are looked at as a whole.
+	families map[int]bool
+	again    bool
 }
 
 // Look walks the source and has every file examined. What cannot be looked at
@@ -96,40 +102,27 @@ func Look(ctx context.Context, src source.Source, opts Options) (*Looked, error)
 		opts.Progress = &Progress{}
 	}
 	l := &look{opts: opts, broken: make([]atomic.Pointer[string], len(opts.Scanners)), facts: make([][]scanner.Fact, len(opts.Scanners))}
-	l.out.Directives = map[string]triage.FileDirectives{}
+	l.out.Directives, l.families = map[string]triage.FileDirectives{}, map[int]bool{}
 	for _, s := range opts.Scanners {
 		l.infos = append(l.infos, s.Info())
 	}
 
-	files := make(chan source.File, 16*opts.Workers)
 	workers := make([]*worker, opts.Workers)
-	var wg sync.WaitGroup
 	for i := range workers {
-		w := newWorker(l)
-		workers[i] = w
-		wg.Go(func() {
-			for f := range files {
-				if ctx.Err() != nil {
-					continue // drain, so that Walk is not stuck
-				}
-				w.file(ctx, f)
-				opts.Progress.Files.Add(1)
-			}
+		workers[i] = newWorker(l)
+	}
+	walkErr := l.work(ctx, workers, func(file func(source.File) error) error {
+		return src.Walk(ctx, file, func(s outcome.Skip) error {
+			l.skip(s)
+			return ctx.Err()
+		})
+	})
+	if fam, ok := src.(source.Families); ok && walkErr == nil && len(l.families) > 0 {
+		l.again = true
+		walkErr = l.work(ctx, workers, func(file func(source.File) error) error {
+			return fam.Again(ctx, l.families, file)
 		})
 	}
-	walkErr := src.Walk(ctx, func(f source.File) error {
-		select {
-		case files <- f:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}, func(s outcome.Skip) error {
-		l.skip(s)
-		return ctx.Err()
-	})
-	close(files)
-	wg.Wait()
 	if walkErr != nil && ctx.Err() == nil {
 		return nil, walkErr
 	}
@@ -143,6 +136,36 @@ func Look(ctx context.Context, src source.Source, opts Options) (*Looked, error)
 	return &l.out, nil
 }
 
+// work has the workers examine every file that walk names.
+func (l *look) work(ctx context.Context, workers []*worker, walk func(file func(source.File) error) error) error {
+	files := make(chan source.File, 16*len(workers))
+	var wg sync.WaitGroup
+	for _, w := range workers {
+		wg.Go(func() {
+			for f := range files {
+				if ctx.Err() != nil {
+					continue // drain, so that walk is not stuck
+				}
+				w.file(ctx, f)
+				if !l.again {
+					l.opts.Progress.Files.Add(1)
+				}
+			}
+		})
+	}
+	err := walk(func(f source.File) error {
+		select {
+		case files <- f:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	close(files)
+	wg.Wait()
+	return err
+}
+
 func reason(err error) string {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -153,7 +176,10 @@ func reason(err error) string {
 	return err.Error()
 }
 
-func (l *look) skip(s outcome.Skip) {
+func (l *look) skip(s outcome.Skip) { l.skipOf(s, false) }
+
+// skipOf reports what nobody looked at, or (own) what one scanner did not.
+func (l *look) skipOf(s outcome.Skip, own bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.out.Skips) >= maxSkips {
@@ -161,6 +187,9 @@ func (l *look) skip(s outcome.Skip) {
 		return
 	}
 	l.out.Skips = append(l.out.Skips, s)
+	if own {
+		l.own++
+	}
 }
 
 // gather joins what the workers hold, in an order that depends on the content
@@ -176,7 +205,7 @@ func (l *look) gather(workers []*worker) {
 		}
 	}
 	for i := range l.facts {
-		slices.SortFunc(l.facts[i], func(a, b scanner.Fact) int { return cmp.Compare(a.Path, b.Path) })
+		slices.SortFunc(l.facts[i], func(a, b scanner.Fact) int { return cmp.Or(cmp.Compare(a.Path, b.Path), bytes.Compare(a.Data, b.Data)) })
 	}
 	slices.SortFunc(l.out.Skips, func(a, b outcome.Skip) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Detail, b.Detail))
@@ -198,7 +227,11 @@ func (l *look) conclude(ctx context.Context) {
 		if !ok || l.broken[i].Load() != nil || l.out.Incomplete != "" {
 			continue
 		}
-		more, err := c.Conclude(ctx, l.facts[i])
+		more, err := concluded(ctx, c, l.facts[i])
+		if ctx.Err() != nil {
+			l.out.Incomplete = reason(ctx.Err())
+			break
+		}
 		if err != nil {
 			l.fail(i, err)
 			continue
@@ -206,6 +239,16 @@ func (l *look) conclude(ctx context.Context) {
 		l.out.Findings = append(l.out.Findings, more...)
 	}
 	slices.SortStableFunc(l.out.Findings, finding.Finding.Compare)
+}
+
+// concluded is c's conclusion. A panic fails the scanner, not the look.
+func concluded(ctx context.Context, c scanner.Concluder, facts []scanner.Fact) (more []finding.Finding, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = printable(v)
+		}
+	}()
+	return c.Conclude(ctx, facts)
 }
 
 // fail marks scanner i as unreliable.
@@ -216,14 +259,15 @@ func (l *look) fail(i int, err error) {
 
 // account makes each scanner's own account of the look.
 func (l *look) account(workers []*worker) {
-	failed, skipped := 0, 0
+	// What is left out for all of them; a scanner's own gaps come on top.
+	failed, skipped := -l.own, len(l.out.Skips)-l.own
 	for _, s := range l.out.Skips {
-		skipped++
 		if s.Failed {
 			failed++
 		}
 	}
 	for i, s := range l.opts.Scanners {
+		gaps := failed
 		o := outcome.Scanner{
 			Name: l.infos[i].Name, Version: l.infos[i].Version, RuleSet: l.infos[i].RuleSet,
 			Status: outcome.Complete, Skipped: skipped,
@@ -236,7 +280,7 @@ func (l *look) account(workers []*worker) {
 			o.Cached += w.counts[i].cached
 			o.Bytes += w.counts[i].bytes
 			o.Skipped += w.counts[i].skipped
-			failed += w.counts[i].skipped
+			gaps += w.counts[i].skipped
 		}
 		for j := range l.out.Findings {
 			if l.out.Findings[j].Scanner == o.Name {
@@ -248,8 +292,8 @@ func (l *look) account(workers []*worker) {
 			o.Status, o.Reason = outcome.Failed, *why
 		case l.out.Incomplete != "":
 			o.Status, o.Reason = outcome.Partial, l.out.Incomplete
-		case failed > 0:
-			o.Status, o.Reason = outcome.Partial, plural(failed, "file")+" could not be looked at"
+		case gaps > 0:
+			o.Status, o.Reason = outcome.Partial, plural(gaps, "file")+" could not be looked at"
 		}
 		l.out.Scanners = append(l.out.Scanners, o)
 	}

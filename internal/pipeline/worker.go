@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"bulwark/internal/finding"
@@ -146,8 +147,10 @@ func (w *worker) remembered(f source.File, m scanner.Meta, id string) bool {
 	}
 	for i, a := range answers {
 		if w.wants[i] && !bytes.Equal(a, unwanted) {
-			w.counts[i].files++
-			w.counts[i].cached++
+			if !w.l.again {
+				w.counts[i].files++
+				w.counts[i].cached++
+			}
 			w.take(i, f, results[i])
 		}
 	}
@@ -155,14 +158,24 @@ func (w *worker) remembered(f source.File, m scanner.Meta, id string) bool {
 	return true
 }
 
+// skip reports what only scanner i did not look at.
+func (w *worker) skip(i int, s outcome.Skip) {
+	w.counts[i].skipped++
+	w.l.skipOf(s, true)
+}
+
 // take keeps a scanner's result.
 func (w *worker) take(i int, f source.File, r scanner.Result) {
 	if r.Gap != "" {
-		w.counts[i].skipped++
-		w.l.skip(outcome.Skip{Path: f.Path, Reason: "not wholly examined", Detail: r.Gap, Failed: true})
+		w.skip(i, outcome.Skip{Path: f.Path, Reason: "not wholly examined", Detail: r.Gap, Failed: true})
 	}
 	if len(r.Facts) > 0 {
 		w.facts[i] = append(w.facts[i], scanner.Fact{Path: f.Path, Data: bytes.Clone(r.Facts)})
+	}
+	if f.Family != 0 && len(r.Findings) > 0 && !w.l.again {
+		w.l.mu.Lock()
+		w.l.families[f.Family] = true
+		w.l.mu.Unlock()
 	}
 	for _, x := range r.Findings {
 		if w.l.findings.Add(1) > maxFindings {
@@ -206,16 +219,17 @@ func (w *worker) read(ctx context.Context, f source.File, m scanner.Meta) (err e
 		w.declined(f, maybe)
 		return nil
 	}
+	exact := enc == textenc.UTF8 || enc == textenc.Binary
 	if reason := leftOut(head, f.Size); reason != "" {
 		w.l.skip(outcome.Skip{Path: f.Path, Reason: reason})
+		f.ContentID, exact = "", false // an answer of the cache could not say so again
 	}
-	e := exam{w: w, f: f, m: m, maybe: maybe, results: make([]scanner.Result, len(w.wants)), line: 1}
+	e := exam{w: w, f: f, m: m, maybe: maybe, results: make([]scanner.Result, len(w.wants)), line: 1, exact: exact}
 	var r io.Reader = rc
 	if enc != textenc.UTF8 && enc != textenc.Binary {
 		r = textenc.NewReader(io.MultiReader(bytes.NewReader(bytes.Clone(head)), rc), enc)
 		head, last = head[:0], false
 	}
-	e.exact = enc == textenc.UTF8 || enc == textenc.Binary
 	return e.chunks(ctx, r, head, last)
 }
 
@@ -237,7 +251,7 @@ func (w *worker) declined(f source.File, maybe []bool) {
 		return
 	}
 	for i := range maybe {
-		if maybe[i] {
+		if maybe[i] && w.l.broken[i].Load() == nil {
 			c.Put(w.key(i, f, f.ContentID), unwanted)
 		}
 	}
@@ -280,7 +294,9 @@ type exam struct {
 	offset  int64
 	line    int
 	column  int
-	exact   bool // the content is what the file holds, byte for byte
+	// directed is the offset up to which directives have been looked for.
+	directed int64
+	exact    bool // the content is what the file holds, byte for byte
 }
 
 // chunks examines the whole content: in one piece, or where it is larger than
@@ -297,6 +313,7 @@ func (e *exam) chunks(ctx context.Context, r io.Reader, buf []byte, last bool) e
 		if e.offset+int64(len(buf)) > w.l.opts.MaxFileSize {
 			w.l.skip(outcome.Skip{Path: e.f.Path, Reason: "too large", Failed: true,
 				Detail: fmt.Sprintf("more than %s (scan.max_file_size); the first %s were examined", size(w.l.opts.MaxFileSize), size(e.offset))})
+			e.finish("") // what the first pieces gave counts, and is not remembered
 			return nil
 		}
 		id := e.f.ContentID
@@ -314,6 +331,9 @@ func (e *exam) chunks(ctx context.Context, r io.Reader, buf []byte, last bool) e
 		if last {
 			e.finish(id)
 			return nil
+		}
+		if !slices.Contains(w.wants, true) {
+			return nil // all that wanted it take only whole files
 		}
 		// Keep the overlap, go on behind it.
 		next := len(buf) - overlap
@@ -338,6 +358,9 @@ func (e *exam) examine(ctx context.Context, content []byte, last bool) (overlap 
 	if c.Size < 0 && whole {
 		c.Size = int64(len(content))
 	}
+	if c.Fresh, err = e.fresh(whole); err != nil {
+		return 0, err
+	}
 	for i, s := range w.l.opts.Scanners {
 		if !w.wants[i] {
 			continue
@@ -345,8 +368,8 @@ func (e *exam) examine(ctx context.Context, content []byte, last bool) (overlap 
 		info := &w.l.infos[i]
 		if !whole && info.ChunkOverlap == 0 {
 			w.wants[i] = false
-			w.counts[i].skipped++
-			w.l.skip(outcome.Skip{Path: e.f.Path, Reason: "too large for the " + info.Name + " scanner", Failed: true,
+			e.maybe[i] = false // it is wanted: the cache must not say otherwise
+			w.skip(i, outcome.Skip{Path: e.f.Path, Reason: "too large for the " + info.Name + " scanner", Failed: true,
 				Detail: fmt.Sprintf("more than %s", size(chunkSize))})
 			continue
 		}
@@ -370,21 +393,62 @@ func (e *exam) examine(ctx context.Context, content []byte, last bool) (overlap 
 		}
 		w.counts[i].bytes += int64(len(content))
 	}
-	if bytes.Contains(content, []byte(triage.Marker)) {
-		d, p := triage.Directives(content)
-		for i := range d {
-			d[i].Line += e.line - 1
-			if d[i].Below > 0 {
-				d[i].Below += e.line - 1
-			}
-		}
-		for i := range p {
-			p[i].Line += e.line - 1
-		}
-		e.said.Directives = append(e.said.Directives, d...)
-		e.said.Problems = append(e.said.Problems, p...)
-	}
+	e.direct(content, last)
 	return min(overlap, len(content)/2), nil
+}
+
+// direct finds the directives in those lines of a chunk that no earlier chunk
+// held whole. The last line of a chunk may go on in the next one: half a
+// directive would be taken for a malformed one.
+func (e *exam) direct(content []byte, last bool) {
+	from := int(max(e.directed-e.offset, 0))
+	if from == 0 && e.column > 0 { // the rest of a line longer than the overlap
+		from = bytes.IndexByte(content, '\n') + 1
+		if from == 0 {
+			return
+		}
+	}
+	to := len(content)
+	if !last {
+		to = bytes.LastIndexByte(content, '\n') + 1
+	}
+	if from >= to {
+		return
+	}
+	e.directed = e.offset + int64(to)
+	part := content[from:to]
+	if !bytes.Contains(part, []byte(triage.Marker)) {
+		return
+	}
+	before := e.line - 1 + bytes.Count(content[:from], []byte{'\n'})
+	d, p := triage.Directives(part)
+	for i := range d {
+		d[i].Line += before
+		if d[i].Below > 0 {
+			d[i].Below += before
+		}
+	}
+	for i := range p {
+		p[i].Line += before
+	}
+	e.said.Directives = append(e.said.Directives, d...)
+	e.said.Problems = append(e.said.Problems, p...)
+}
+
+// fresh returns the parts of the content that have to be looked at; nil: all.
+func (e *exam) fresh(whole bool) ([]scanner.Range, error) {
+	if e.f.Fresh == nil || !whole || !e.exact {
+		return nil, nil
+	}
+	ranges, err := e.f.Fresh()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]scanner.Range, len(ranges))
+	for i, r := range ranges {
+		out[i] = scanner.Range(r)
+	}
+	return out, nil
 }
 
 // finish keeps and remembers the results of the whole file.
@@ -408,7 +472,9 @@ func (e *exam) finish(id string) {
 		case w.wants[i]:
 			r := e.results[i]
 			store(w.key(i, e.f, id), len(r.Findings)+len(r.Facts)+len(r.Gap) == 0, r)
-			w.counts[i].files++
+			if !w.l.again {
+				w.counts[i].files++
+			}
 			w.take(i, e.f, r)
 		case e.maybe[i] && w.l.broken[i].Load() == nil && c != nil && id != "":
 			c.Put(w.key(i, e.f, id), unwanted)

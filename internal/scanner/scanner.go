@@ -47,7 +47,14 @@ type Chunk struct {
 	Line    int   // line number of Content[0], from 1
 	Column  int   // bytes of that line before Content[0]; 0 for all but pieces of one very long line
 	Last    bool  // no chunk follows
+	// Fresh, if not nil, are the ranges of Content, ascending, that another
+	// content at the same path does not have, which is examined as well. What
+	// lies outside of them, and far enough from them, need not be looked at.
+	Fresh []Range
 }
+
+// Range is a part of a content, in bytes: From is in it, To is not.
+type Range struct{ From, To int }
 
 // Result is what a scanner says of one chunk. It is cached: it must hold no
 // secret value.

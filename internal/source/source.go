@@ -26,9 +26,29 @@ type File struct {
 	Commit *finding.Commit
 	// Historical is true when the content is not part of the examined tree.
 	Historical bool
+	// Family, if not 0, joins contents of which each differs from another one of
+	// the family at the same path, but for one that stands alone. See Families.
+	Family int
+	// Fresh: Optional: returns the ranges of the content, ascending, that the
+	// other content does not have. It is nil for the one that stands alone.
+	// ContentID then names both contents.
+	Fresh func() ([]Range, error)
 	// Open returns the content. It may be called at most once, from any
 	// goroutine, also after Walk went on to other files.
 	Open func() (io.ReadCloser, error)
+}
+
+// Range is a part of a content, in bytes: From is in it, To is not.
+type Range struct{ From, To int }
+
+// Families is implemented by sources whose files have a Family. To look at what
+// is fresh in each content finds in every family what is to be found in one of
+// its contents; which of them, and since which commit, is found by looking at
+// the whole family again.
+type Families interface {
+	// Again calls file for all contents of the families, without Fresh. It may
+	// be called once, after Walk.
+	Again(ctx context.Context, families map[int]bool, file func(File) error) error
 }
 
 // Source is an asset whose files can be walked.

@@ -62,11 +62,9 @@ func (c *candidate) priority() int {
 	return 30
 }
 
-// stands reports whether a candidate is kept beside a more specific one: the
-// rules of a team's own file are, but for generic ones, as in gitleaks.
-func (c *candidate) stands() bool {
-	return c.rule.Foreign && !strings.Contains(c.rule.ID, "generic")
-}
+// stands reports whether a candidate is kept beside a more specific one: what
+// the rules of a team's own file find is found.
+func (c *candidate) stands() bool { return c.rule.Foreign }
 
 // entropy returns the Shannon entropy of b in bits per character, counted as
 // gitleaks does: characters, over the length in bytes.

@@ -243,6 +243,7 @@ func (x *examination) look() error {
 		a                  assign.Assignment
 		assigned           bool
 	)
+	fresh := x.freshness()
 	for n, h := range x.hits {
 		if h.Word >= e.folding {
 			continue
@@ -253,6 +254,9 @@ func (x *examination) look() error {
 		for _, i := range e.byWord[h.Word] {
 			r := e.set.Rules[i]
 			if r.AssignedTo != nil {
+				if !fresh.near(int(h.Start)-assignReach, int(h.End)+assignReach) {
+					continue
+				}
 				if h.Start != lastStart || h.End != lastEnd {
 					a, assigned = assign.At(x.text, int(h.Start), int(h.End-h.Start), x.syntax)
 					lastStart, lastEnd = h.Start, h.End
@@ -265,7 +269,7 @@ func (x *examination) look() error {
 			if !x.touch(i) {
 				continue
 			}
-			x.widen(i, r.Reach(), int(h.Start))
+			x.widen(i, r.Reach(), int(h.Start), fresh)
 		}
 	}
 	for _, i := range e.always {

@@ -2,7 +2,10 @@ package secret
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 
+	"bulwark/internal/scanner"
 	"bulwark/internal/scanner/secret/rule"
 )
 
@@ -20,8 +23,9 @@ const keywordSlack = 256
 
 // widen adds the window around a hit to those of rule i: the smallest part of
 // the text outside of which no match that holds this keyword can reach. Hits
-// come in the order of their ends.
-func (x *examination) widen(i int32, reach rule.Reach, at int) {
+// come in the order of their ends. A window far from everything fresh is left
+// out: it is the same in the other content.
+func (x *examination) widen(i int32, reach rule.Reach, at int, fresh freshness) {
 	w := span{0, len(x.text)}
 	s := x.spans[i]
 	switch {
@@ -33,6 +37,9 @@ func (x *examination) widen(i int32, reach rule.Reach, at int) {
 		}
 		w.lo = max(0, at-before-slack)
 		w.hi = min(len(x.text), at+reach.Length+slack)
+		if !fresh.near(w.lo-freshMargin, w.hi+freshMargin) {
+			return
+		}
 		for _, n := range reach.Needs {
 			if !bytes.Contains(x.text[w.lo:w.hi], []byte(n)) {
 				return
@@ -47,6 +54,35 @@ func (x *examination) widen(i int32, reach rule.Reach, at int) {
 		return
 	}
 	x.spans[i] = append(s, w)
+}
+
+// How far from a fresh range, in bytes, what is the same may still be judged
+// differently: by the line that it stands in, or by the name that it is
+// assigned to.
+const (
+	freshMargin = 256
+	assignReach = 1024
+)
+
+// freshness tells what has to be looked at; nil: everything.
+type freshness []scanner.Range
+
+// freshness is that of the text that is being looked at. What was decoded is
+// decoded because it is fresh.
+func (x *examination) freshness() freshness {
+	if x.layer != nil {
+		return nil
+	}
+	return x.c.Fresh
+}
+
+// near reports whether something in [lo,hi) is fresh.
+func (f freshness) near(lo, hi int) bool {
+	if f == nil {
+		return true
+	}
+	i, _ := slices.BinarySearchFunc(f, lo, func(r scanner.Range, lo int) int { return cmp.Compare(r.To, lo+1) })
+	return i < len(f) && f[i].From < hi
 }
 
 // stretch returns the window around a hit of a rule whose matches have no

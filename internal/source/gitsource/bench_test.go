@@ -149,3 +149,12 @@ func BenchmarkTree(b *testing.B) {
 		c.Close()
 	}
 }
+
+func BenchmarkRootCommit(b *testing.B) {
+	dir := benchRepo(b)
+	for b.Loop() {
+		if _, err := RootCommit(context.Background(), dir); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

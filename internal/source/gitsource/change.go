@@ -52,6 +52,7 @@ func NewChange(ctx context.Context, path, baseRev string, opts Options) (*Change
 	if err != nil {
 		return nil, err
 	}
+	r.noteGaps()
 	c := &Change{repo: r}
 	if err := c.find(ctx, baseRev); err != nil {
 		r.Close()
@@ -314,6 +315,13 @@ func (c *Change) findBetween(ctx context.Context, baseTree gitstore.ID, final ma
 		final[p.id] = true
 	}
 	d := c.differ(c.fault)
+	if exclude == nil && len(c.opts.Paths) == 0 {
+		marks := make([][]uint64, 0, 8)
+		for _, n := range c.store.Packs() {
+			marks = append(marks, make([]uint64, (n+63)/64))
+		}
+		d.again = c.marker(marks, map[gitstore.ID]bool{})
+	}
 	for _, commit := range commits {
 		if c.store.IsShallow(commit.ID) {
 			// Cut off: what its parents had is not known. The base stands in.

@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"bulwark/internal/outcome"
+	"bulwark/internal/source"
 	"bulwark/internal/source/gitstore"
 )
 
@@ -331,6 +333,52 @@ func TestLargeTree(t *testing.T) {
 	if len(c.visits) != 0 || len(c.before) != n {
 		t.Errorf("all deleted: %d visits, %d before", len(c.visits), len(c.before))
 	}
+}
+
+// TestBomb looks at a few small trees that stand for 10^12 files.
+func TestBomb(t *testing.T) {
+	dir := initRepo(t)
+	write(t, dir, "x", "x")
+	id, mode, kind := git(t, dir, "hash-object", "-w", "x"), "100644", "blob"
+	remove(t, dir, "x")
+	for range 12 {
+		var b strings.Builder
+		for i := range 10 {
+			fmt.Fprintf(&b, "%s %s %s\tn%d\n", mode, kind, id, i)
+		}
+		write(t, dir, ".git/list", b.String())
+		out, err := shell(dir, "git mktree < .git/list")
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		id, mode, kind = strings.TrimSpace(out), "40000", "tree"
+	}
+	git(t, dir, "commit", "-q", "--allow-empty", "-m", "empty")
+	commit := git(t, dir, "commit-tree", "-p", "HEAD", "-m", "bomb", id)
+	git(t, dir, "update-ref", "refs/heads/main", commit)
+	start := time.Now()
+	if got := walk(t, history(t, dir, HistoryOptions{})); len(got.files) != 1 {
+		t.Errorf("%d files, want 1", len(got.files))
+	}
+	if d := time.Since(start); d > 5*time.Second {
+		t.Errorf("the history took %v", d)
+	}
+	if testing.Short() {
+		return
+	}
+	if got := walk(t, change(t, dir, "HEAD~1", Options{})); len(got.files) != 1 {
+		t.Errorf("change: %q", got.names())
+	}
+	tree, err := NewTree(dir, "", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	err = tree.Walk(context.Background(), func(source.File) error { return nil }, func(outcome.Skip) error { return nil })
+	if !errors.Is(err, errTooMany) {
+		t.Errorf("tree: %v", err)
+	}
+	t.Log("refused after", time.Since(start))
 }
 
 func TestCancel(t *testing.T) {

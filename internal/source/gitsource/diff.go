@@ -16,7 +16,18 @@ type differ struct {
 	size int // bytes of an id
 	// fault is told of a tree that can't be read; the comparison goes on.
 	fault func(path string, tree gitstore.ID, err error) error
+	// Optional: says that a tree was compared before, whose entries need not
+	// be reported again wherever they appear.
+	again func(tree gitstore.ID) bool
+	// entries counts what one comparison looked at: a small tree that names
+	// one other many times, in several layers, would keep it busy for ever.
+	entries int
 }
+
+// maxEntries is how many entries of trees one walk or comparison looks at.
+const maxEntries = 20_000_000
+
+var errTooMany = fmt.Errorf("the trees have more than %d entries, which only a repository made to stop its readers has", maxEntries)
 
 func (r *repo) differ(fault func(string, gitstore.ID, error) error) *differ {
 	return &differ{r: r, size: r.store.Format().Size(), fault: fault}
@@ -27,6 +38,12 @@ func (r *repo) differ(fault func(string, gitstore.ID, error) error) *differ {
 func (d *differ) newEntries(ctx context.Context, tree gitstore.ID, parents []gitstore.ID, prefix []byte, depth int, fn func(path []byte, e *gitstore.TreeEntry) error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if depth == 0 {
+		d.entries = 0
+	}
+	if d.again != nil && d.again(tree) {
+		return nil
 	}
 	data, err := d.r.store.Tree(tree)
 	if err == nil && depth > maxDepth {
@@ -74,6 +91,9 @@ func (d *differ) newEntries(ctx context.Context, tree gitstore.ID, parents []git
 		next(&cursors[i])
 	}
 	for len(data) > 0 {
+		if d.entries++; d.entries > maxEntries {
+			return errTooMany
+		}
 		var e gitstore.TreeEntry
 		if e, data, err = gitstore.NextEntry(data, d.size); err != nil {
 			return d.fault(strings.TrimSuffix(string(prefix), "/"), tree, err)
@@ -287,7 +307,7 @@ func (c *indexComparer) onlyTree(ctx context.Context, e *gitstore.TreeEntry, pre
 		return nil
 	}
 	if e.IsDir() {
-		return c.d.newEntries(ctx, e.ID(), nil, []byte(path+"/"), 0, add)
+		return c.d.newEntries(ctx, e.ID(), nil, []byte(path+"/"), 1, add)
 	}
 	if !c.d.r.wanted(path) {
 		return nil

@@ -112,12 +112,6 @@ func openRepo(path string, opts Options) (*repo, error) {
 	if !head.ID.IsZero() {
 		r.asset.Revision = head.ID.String()
 	}
-	if store.Shallow() {
-		r.notice("shallow-clone", "The clone is shallow: older commits were not fetched and cannot be looked at. Run `git fetch --unshallow`, or check out with fetch-depth: 0.")
-	}
-	if store.Partial() {
-		r.notice("partial-clone", "The clone is partial: objects that were not fetched cannot be looked at. Nothing is fetched on its behalf.")
-	}
 	for _, dir := range store.MissingAlternates() {
 		r.notice("alternate-missing", fmt.Sprintf("The repository borrows objects from a folder that is not there or is nested too deeply: %s.", filepath.Base(dir)))
 	}
@@ -125,6 +119,16 @@ func openRepo(path string, opts Options) (*repo, error) {
 		r.notice("pack-damaged", fmt.Sprintf("A pack cannot be read, its objects are missing: %v.", err))
 	}
 	return r, nil
+}
+
+// noteGaps notes what of a history may be absent.
+func (r *repo) noteGaps() {
+	if r.store.Shallow() {
+		r.notice("shallow-clone", "The clone is shallow: older commits were not fetched and cannot be looked at. Run `git fetch --unshallow`, or check out with fetch-depth: 0.")
+	}
+	if r.store.Partial() {
+		r.notice("partial-clone", "The clone is partial: objects that were not fetched cannot be looked at. Nothing is fetched on its behalf.")
+	}
 }
 
 func (r *repo) notice(kind, message string) {

@@ -21,7 +21,8 @@ import (
 // about that order, each is built from what was built before.
 type History struct {
 	*repo
-	hist HistoryOptions
+	hist   HistoryOptions
+	walked *histWalk // after Walk
 }
 
 // HistoryOptions restrict a history. The zero value asks for all of it.
@@ -41,6 +42,7 @@ func NewHistory(path string, opts Options, hist HistoryOptions) (*History, error
 	if err != nil {
 		return nil, err
 	}
+	r.noteGaps()
 	return &History{repo: r, hist: hist}, nil
 }
 
@@ -56,7 +58,7 @@ type histBlob struct {
 // histWalk is the state of one walk.
 type histWalk struct {
 	*History
-	seen    [][]uint64 // a bitmap for each pack
+	seen    [][]uint64 // a bitmap of blobs and trees for each pack
 	loose   map[gitstore.ID]bool
 	ids     []gitstore.ID // loose objects, by histBlob.off
 	blobs   []histBlob
@@ -65,6 +67,13 @@ type histWalk struct {
 	links   map[string]bool
 	lost    int
 	skip    func(outcome.Skip) error
+
+	// Once all blobs are known, in the order of packs:
+	order   []*gitstore.Commit
+	infos   []*finding.Commit // by commit, made when needed
+	current *placeSet
+	bases   []int32 // index of the blob that one is a difference to; -1: none
+	family  []int32 // index of the first of its family
 }
 
 // maxLost is how many missing objects are named one by one.
@@ -83,43 +92,59 @@ func (h *History) Walk(ctx context.Context, file func(source.File) error, skip f
 	if err := w.collect(ctx, commits); err != nil {
 		return err
 	}
-	current, err := w.current(ctx)
+	current, err := w.currentSet(ctx)
 	if err != nil {
 		return err
 	}
 	slices.SortFunc(w.blobs, func(a, b histBlob) int {
 		return cmp.Or(cmp.Compare(a.place.Pack, b.place.Pack), cmp.Compare(a.off, b.off))
 	})
-	w.pathNum, w.seen = nil, nil
-	infos := make([]*finding.Commit, len(commits))
+	w.pathNum, w.seen, w.links = nil, nil, nil
+	w.relate()
+	w.order, w.infos, w.current = commits, make([]*finding.Commit, len(commits)), current
+	h.walked = w
 	for i := range w.blobs {
 		if i%64 == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		b := &w.blobs[i]
-		if infos[b.commit] == nil {
-			infos[b.commit] = h.commitInfo(commits[b.commit].ID)
-		}
-		var id gitstore.ID
-		if b.place.Pack < 0 {
-			id = w.ids[b.off]
-		} else if id, err = h.store.PackedID(b.place); err != nil {
+		f, err := w.file(i)
+		if err != nil {
 			return err
 		}
-		place := b.place
-		err := file(source.File{
-			Path:       w.paths[b.path],
-			Size:       h.store.Size(id, place),
-			ContentID:  h.blobID(id),
-			Commit:     infos[b.commit],
-			Historical: !current.has(place, id),
-			Open:       func() (io.ReadCloser, error) { return h.store.OpenBlobAt(id, place) },
-		})
-		if err != nil {
+		w.derive(i, &f)
+		if err := file(f); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// file returns blob i as it is on its own.
+func (w *histWalk) file(i int) (source.File, error) {
+	b := &w.blobs[i]
+	if w.infos[b.commit] == nil {
+		w.infos[b.commit] = w.commitInfo(w.order[b.commit].ID)
+	}
+	id, err := w.blobOf(b)
+	if err != nil {
+		return source.File{}, err
+	}
+	place := b.place
+	return source.File{
+		Path:       w.paths[b.path],
+		Size:       w.store.Size(id, place),
+		ContentID:  w.blobID(id),
+		Commit:     w.infos[b.commit],
+		Historical: !w.current.has(place, id),
+		Open:       func() (io.ReadCloser, error) { return w.store.OpenBlobAt(id, place) },
+	}, nil
+}
+
+func (w *histWalk) blobOf(b *histBlob) (gitstore.ID, error) {
+	if b.place.Pack < 0 {
+		return w.ids[b.off], nil
+	}
+	return w.store.PackedID(b.place)
 }
 
 // commits returns the commits to look at, parents before children.
@@ -183,6 +208,9 @@ func (w *histWalk) collect(ctx context.Context, commits []*gitstore.Commit) erro
 	d := w.differ(func(path string, tree gitstore.ID, err error) error {
 		return w.report(w.treeFault(path, tree, err), err)
 	})
+	if exclude == nil && len(w.opts.Paths) == 0 {
+		d.again = w.marker(w.seen, w.loose)
+	}
 	var parents []gitstore.ID
 	for num, c := range commits {
 		if ctx.Err() != nil {
@@ -254,6 +282,23 @@ func (w *histWalk) collect(ctx context.Context, commits []*gitstore.Commit) erro
 	return nil
 }
 
+// marker returns a function that marks an object in the bitmaps of packs, or
+// loose, and reports whether it was marked before.
+func (r *repo) marker(packs [][]uint64, loose map[gitstore.ID]bool) func(gitstore.ID) bool {
+	return func(id gitstore.ID) bool {
+		pl, ok, err := r.store.FindPacked(id.Raw())
+		if err != nil || !ok {
+			was := loose[id]
+			loose[id] = true
+			return was
+		}
+		set, bit := &packs[pl.Pack][pl.Pos>>6], uint64(1)<<(pl.Pos&63)
+		was := *set&bit != 0
+		*set |= bit
+		return was
+	}
+}
+
 // report passes on a skip, unless it is one of very many missing objects.
 func (w *histWalk) report(s outcome.Skip, err error) error {
 	if errors.Is(err, gitstore.ErrMissing) {
@@ -288,8 +333,8 @@ func (s *placeSet) has(pl gitstore.Place, id gitstore.ID) bool {
 	return s.packs[pl.Pack][pl.Pos>>6]&(1<<(pl.Pos&63)) != 0
 }
 
-// current returns the blobs of HEAD's tree.
-func (w *histWalk) current(ctx context.Context) (*placeSet, error) {
+// currentSet returns the blobs of HEAD's tree.
+func (w *histWalk) currentSet(ctx context.Context) (*placeSet, error) {
 	s := &placeSet{loose: map[gitstore.ID]bool{}}
 	for _, n := range w.store.Packs() {
 		s.packs = append(s.packs, make([]uint64, (n+63)/64))
@@ -299,12 +344,12 @@ func (w *histWalk) current(ctx context.Context) (*placeSet, error) {
 		return s, nil
 	}
 	d := w.differ(func(string, gitstore.ID, error) error { return nil })
+	mark := w.marker(s.packs, s.loose)
+	if len(w.opts.Paths) == 0 {
+		d.again = mark
+	}
 	err = d.newEntries(ctx, tree, nil, nil, 0, func(_ []byte, e *gitstore.TreeEntry) error {
-		if pl, ok, err := w.store.FindPacked(e.Raw); err == nil && ok {
-			s.packs[pl.Pack][pl.Pos>>6] |= 1 << (pl.Pos & 63)
-		} else {
-			s.loose[e.ID()] = true
-		}
+		mark(e.ID())
 		return nil
 	})
 	return s, err

@@ -2,10 +2,13 @@ package gitsource
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"bulwark/internal/outcome"
 	"bulwark/internal/source"
 	"bulwark/internal/source/gitstore"
+	"bulwark/internal/source/ignore"
 )
 
 // Tree is the tree of one commit.
@@ -75,4 +78,90 @@ func (t *Tree) Walk(ctx context.Context, file func(source.File) error, skip func
 	return t.walkBlobs(ctx, tree, "", t.exclusions(gitstore.ID{}), func(path string, e gitstore.TreeEntry) error {
 		return t.offer(path, e.ID(), nil, false, file, skip)
 	}, skip)
+}
+
+// walkBlobs calls blob for each regular file below a tree, in the order of
+// paths. prefix is empty or ends with a slash. .bulwarkignore files within the
+// tree take effect; submodules and what can't be read are skips.
+func (r *repo) walkBlobs(ctx context.Context, tree gitstore.ID, prefix string, exclude *ignore.List, blob func(string, gitstore.TreeEntry) error, skip func(outcome.Skip) error) error {
+	entries := 0
+	return r.walkBlobsDeep(ctx, tree, prefix, exclude, 0, &entries, blob, skip)
+}
+
+const maxDepth = 4096 // of folders in folders
+
+func (r *repo) walkBlobsDeep(ctx context.Context, tree gitstore.ID, prefix string, exclude *ignore.List, depth int, entries *int, blob func(string, gitstore.TreeEntry) error, skip func(outcome.Skip) error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	data, err := r.store.Tree(tree)
+	if err == nil && depth > maxDepth {
+		err = fmt.Errorf("folders are nested more than %d deep", maxDepth)
+	}
+	if err != nil {
+		return skip(r.treeFault(strings.TrimSuffix(prefix, "/"), tree, err))
+	}
+	size := r.store.Format().Size()
+	if e, ok := findEntry(data, size, IgnoreFile); ok && e.IsFile() {
+		exclude = exclude.Add(strings.TrimSuffix(prefix, "/"), r.ignoreBlob(e.ID()))
+	}
+	for len(data) > 0 {
+		if *entries++; *entries > maxEntries {
+			return errTooMany
+		}
+		var e gitstore.TreeEntry
+		if e, data, err = gitstore.NextEntry(data, size); err != nil {
+			return skip(r.treeFault(strings.TrimSuffix(prefix, "/"), tree, err))
+		}
+		path := prefix + string(e.Name)
+		switch {
+		case e.IsDir():
+			if !r.entered(path + "/") {
+				continue
+			}
+			if exclude.Match(path, true) == ignore.Ignored {
+				err = skip(outcome.Skip{Path: path, Reason: SkipExcluded})
+			} else {
+				err = r.walkBlobsDeep(ctx, e.ID(), path+"/", exclude, depth+1, entries, blob, skip)
+			}
+		case !r.wanted(path):
+		case e.Mode&gitstore.ModeMask == gitstore.ModeGitlink:
+			err = skip(outcome.Skip{Path: path, Reason: SkipSubmodule})
+		case e.IsFile():
+			if exclude.Match(path, false) == ignore.Ignored {
+				err = skip(outcome.Skip{Path: path, Reason: SkipExcluded})
+			} else {
+				err = blob(path, e)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// treeFault is the skip for a folder whose tree can't be read.
+func (r *repo) treeFault(path string, tree gitstore.ID, err error) outcome.Skip {
+	if path == "" {
+		path = "."
+	}
+	if isMissing(err) {
+		return r.miss(path, tree)
+	}
+	return outcome.Skip{Path: path, Reason: SkipUnreadable, Detail: err.Error(), Failed: true}
+}
+
+func findEntry(tree []byte, idLen int, name string) (gitstore.TreeEntry, bool) {
+	for len(tree) > 0 {
+		e, rest, err := gitstore.NextEntry(tree, idLen)
+		if err != nil {
+			break
+		}
+		if string(e.Name) == name {
+			return e, true
+		}
+		tree = rest
+	}
+	return gitstore.TreeEntry{}, false
 }

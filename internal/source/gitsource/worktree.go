@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"bulwark/internal/outcome"
 	"bulwark/internal/source"
 	"bulwark/internal/source/gitstore"
-	"bulwark/internal/source/ignore"
 )
 
 // Worktree is a work tree as it lies there: tracked files and those that are
@@ -109,86 +107,4 @@ func (r *repo) offerSparse(path string, id gitstore.ID, file func(source.File) e
 		}
 		return skip(s)
 	})
-}
-
-// walkBlobs calls blob for each regular file below a tree, in the order of
-// paths. prefix is empty or ends with a slash. .bulwarkignore files within the
-// tree take effect; submodules and what can't be read are skips.
-func (r *repo) walkBlobs(ctx context.Context, tree gitstore.ID, prefix string, exclude *ignore.List, blob func(string, gitstore.TreeEntry) error, skip func(outcome.Skip) error) error {
-	return r.walkBlobsDeep(ctx, tree, prefix, exclude, 0, blob, skip)
-}
-
-const maxDepth = 4096 // of folders in folders
-
-func (r *repo) walkBlobsDeep(ctx context.Context, tree gitstore.ID, prefix string, exclude *ignore.List, depth int, blob func(string, gitstore.TreeEntry) error, skip func(outcome.Skip) error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	data, err := r.store.Tree(tree)
-	if err == nil && depth > maxDepth {
-		err = fmt.Errorf("folders are nested more than %d deep", maxDepth)
-	}
-	if err != nil {
-		return skip(r.treeFault(strings.TrimSuffix(prefix, "/"), tree, err))
-	}
-	size := r.store.Format().Size()
-	if e, ok := findEntry(data, size, IgnoreFile); ok && e.IsFile() {
-		exclude = exclude.Add(strings.TrimSuffix(prefix, "/"), r.ignoreBlob(e.ID()))
-	}
-	for len(data) > 0 {
-		var e gitstore.TreeEntry
-		if e, data, err = gitstore.NextEntry(data, size); err != nil {
-			return skip(r.treeFault(strings.TrimSuffix(prefix, "/"), tree, err))
-		}
-		path := prefix + string(e.Name)
-		switch {
-		case e.IsDir():
-			if !r.entered(path + "/") {
-				continue
-			}
-			if exclude.Match(path, true) == ignore.Ignored {
-				err = skip(outcome.Skip{Path: path, Reason: SkipExcluded})
-			} else {
-				err = r.walkBlobsDeep(ctx, e.ID(), path+"/", exclude, depth+1, blob, skip)
-			}
-		case !r.wanted(path):
-		case e.Mode&gitstore.ModeMask == gitstore.ModeGitlink:
-			err = skip(outcome.Skip{Path: path, Reason: SkipSubmodule})
-		case e.IsFile():
-			if exclude.Match(path, false) == ignore.Ignored {
-				err = skip(outcome.Skip{Path: path, Reason: SkipExcluded})
-			} else {
-				err = blob(path, e)
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// treeFault is the skip for a folder whose tree can't be read.
-func (r *repo) treeFault(path string, tree gitstore.ID, err error) outcome.Skip {
-	if path == "" {
-		path = "."
-	}
-	if isMissing(err) {
-		return r.miss(path, tree)
-	}
-	return outcome.Skip{Path: path, Reason: SkipUnreadable, Detail: err.Error(), Failed: true}
-}
-
-func findEntry(tree []byte, idLen int, name string) (gitstore.TreeEntry, bool) {
-	for len(tree) > 0 {
-		e, rest, err := gitstore.NextEntry(tree, idLen)
-		if err != nil {
-			break
-		}
-		if string(e.Name) == name {
-			return e, true
-		}
-		tree = rest
-	}
-	return gitstore.TreeEntry{}, false
 }

@@ -1,6 +1,9 @@
 package gitstore
 
-import "sync"
+import (
+	"encoding/binary"
+	"sync"
+)
 
 // baseCache keeps inflated objects that deltas may build upon, the least
 // recently used going first. Its content is shared: nobody may change it.
@@ -13,12 +16,18 @@ type baseCache struct {
 }
 
 type cacheKey struct {
-	pack int32
-	off  int64
+	pack int32 // -1 for a loose object
+	off  int64 // of a loose object, the start of its id
+}
+
+// looseKey is the key of a loose object. Different objects can share it.
+func looseKey(id ID) cacheKey {
+	return cacheKey{-1, int64(binary.BigEndian.Uint64(id.b[:]))}
 }
 
 type cacheItem struct {
 	key        cacheKey
+	id         ID // of a loose object
 	typ        Type
 	data       []byte
 	prev, next *cacheItem
@@ -32,11 +41,11 @@ func newBaseCache(limit int64) *baseCache {
 	return c
 }
 
-func (c *baseCache) get(k cacheKey) (Type, []byte, bool) {
+func (c *baseCache) get(k cacheKey, id ID) (Type, []byte, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	it := c.items[k]
-	if it == nil {
+	if it == nil || it.id != id {
 		return 0, nil, false
 	}
 	it.prev.next, it.next.prev = it.next, it.prev
@@ -49,7 +58,7 @@ func (c *baseCache) pushFront(it *cacheItem) {
 	it.prev.next, it.next.prev = it, it
 }
 
-func (c *baseCache) put(k cacheKey, typ Type, data []byte) {
+func (c *baseCache) put(k cacheKey, id ID, typ Type, data []byte) {
 	cost := int64(len(data)) + cacheOverhead
 	if cost > c.limit/4 {
 		return
@@ -59,7 +68,7 @@ func (c *baseCache) put(k cacheKey, typ Type, data []byte) {
 	if c.items[k] != nil {
 		return
 	}
-	it := &cacheItem{key: k, typ: typ, data: data}
+	it := &cacheItem{key: k, id: id, typ: typ, data: data}
 	c.items[k] = it
 	c.pushFront(it)
 	c.used += cost

@@ -6,16 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync/atomic"
 )
+
+// readFile is what is asked of a pack and its index: an *os.File.
+type readFile interface {
+	io.ReaderAt
+	io.Closer
+}
 
 // packIndex finds objects of one pack by id. It reads the part of the .idx
 // file for one first byte of the id when that is first asked for, so that a few
 // look-ups in a large repository stay cheap. The file is read and not mapped:
 // if it shrinks meanwhile, that is an error and not a crash.
 type packIndex struct {
-	f       *os.File
+	f       readFile
 	path    string
 	size    int64
 	v1      bool
@@ -36,6 +41,10 @@ func openIndex(path string, format Format) (*packIndex, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newIndex(f, size, path, format)
+}
+
+func newIndex(f readFile, size int64, path string, format Format) (*packIndex, error) {
 	x := &packIndex{f: f, path: path, size: size, idLen: format.Size()}
 	if err := x.readHeader(); err != nil {
 		f.Close()

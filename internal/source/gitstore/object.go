@@ -85,6 +85,9 @@ func (r *Repo) PackedID(pl Place) (ID, error) {
 // Object returns the kind and content of an object. The content may be
 // shared: it must not be changed.
 func (r *Repo) Object(id ID) (Type, []byte, error) {
+	if typ, data, ok := r.cache.get(looseKey(id), id); ok {
+		return typ, data, nil
+	}
 	pl, ok, err := r.Find(id)
 	if err == nil && !ok {
 		err = ErrMissing
@@ -143,7 +146,7 @@ func (r *Repo) packed1(p *pack, off int64, depth int) (Type, []byte, error) {
 		ok    bool
 	)
 	for {
-		if typ, data, ok = r.cache.get(cacheKey{p.number, off}); ok {
+		if typ, data, ok = r.cache.get(cacheKey{p.number, off}, ID{}); ok {
 			break
 		}
 		if depth++; depth > maxDeltaDepth {
@@ -155,7 +158,7 @@ func (r *Repo) packed1(p *pack, off int64, depth int) (Type, []byte, error) {
 		}
 		if h.typ != ofsDelta && h.typ != refDelta {
 			typ, data = h.typ, raw
-			r.cache.put(cacheKey{p.number, off}, typ, data)
+			r.cache.put(cacheKey{p.number, off}, ID{}, typ, data)
 			break
 		}
 		if held += int64(len(raw)); held > 2*r.maxObject {
@@ -204,7 +207,7 @@ func (r *Repo) packed1(p *pack, off int64, depth int) (Type, []byte, error) {
 		}
 		data = out
 		chain[i].delta = nil
-		r.cache.put(cacheKey{p.number, chain[i].off}, typ, data)
+		r.cache.put(cacheKey{p.number, chain[i].off}, ID{}, typ, data)
 	}
 	return typ, data, nil
 }
@@ -385,6 +388,9 @@ func parseLooseHeader(src []byte) (Type, int64, int, error) {
 }
 
 func (r *Repo) looseObject(id ID, pl Place) (Type, []byte, error) {
+	if typ, data, ok := r.cache.get(looseKey(id), id); ok {
+		return typ, data, nil
+	}
 	path := loosePath(r.loose[pl.Pos], id)
 	src, err := readRegular(path, r.maxObject+r.maxObject/100+1024)
 	if err != nil {
@@ -403,6 +409,10 @@ func (r *Repo) looseObject(id ID, pl Place) (Type, []byte, error) {
 	dst := make([]byte, int64(n)+size)
 	if _, err := unzlib(dst, src); err != nil {
 		return 0, nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	if typ != TypeBlob {
+		// Trees and commits are read again and again, blobs hardly ever.
+		r.cache.put(looseKey(id), id, typ, dst[n:])
 	}
 	return typ, dst[n:], nil
 }

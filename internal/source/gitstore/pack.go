@@ -48,7 +48,7 @@ type pack struct {
 	idx    *packIndex
 
 	once sync.Once
-	f    *os.File
+	f    readFile
 	end  int64 // where the objects end and the checksum begins
 	err  error
 }
@@ -105,21 +105,27 @@ func (p *pack) open() error {
 			p.err = err
 			return
 		}
-		var head [12]byte
-		if _, err := f.ReadAt(head[:], 0); err != nil {
-			p.err = fmt.Errorf("reading %s: %w", p.path, noEOF(err))
-		} else if v := binary.BigEndian.Uint32(head[4:]); string(head[:4]) != "PACK" || v != 2 && v != 3 {
-			p.err = fmt.Errorf("reading %s: not a pack of version 2 or 3", p.path)
-		} else if n := binary.BigEndian.Uint32(head[8:]); int(n) != p.idx.count() {
-			p.err = fmt.Errorf("reading %s: the pack has %d objects, its index %d", p.path, n, p.idx.count())
-		}
-		if p.err != nil {
-			f.Close()
-			return
-		}
-		p.f, p.end = f, size-int64(p.idx.idLen)
+		p.err = p.check(f, size)
 	})
 	return p.err
+}
+
+// check takes f as the pack's file if it looks like one.
+func (p *pack) check(f readFile, size int64) (err error) {
+	var head [12]byte
+	if _, err = f.ReadAt(head[:], 0); err != nil {
+		err = fmt.Errorf("reading %s: %w", p.path, noEOF(err))
+	} else if v := binary.BigEndian.Uint32(head[4:]); string(head[:4]) != "PACK" || v != 2 && v != 3 {
+		err = fmt.Errorf("reading %s: not a pack of version 2 or 3", p.path)
+	} else if n := binary.BigEndian.Uint32(head[8:]); int(n) != p.idx.count() {
+		err = fmt.Errorf("reading %s: the pack has %d objects, its index %d", p.path, n, p.idx.count())
+	}
+	if err != nil {
+		f.Close()
+		return err
+	}
+	p.f, p.end = f, size-int64(p.idx.idLen)
+	return nil
 }
 
 func (p *pack) close() error {

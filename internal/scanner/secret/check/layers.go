@@ -12,7 +12,7 @@ const (
 	// characters of base64 hold 18 bytes, fewer than most credentials have.
 	minRun = 24
 	// maxDepth is how many encodings are looked through.
-	maxDepth = 2
+	maxDepth = 5
 	// minBudget is how many bytes may be decoded in all of a small text.
 	minBudget = 4 << 10
 	// minLine is the shortest line of base64 that may continue on the next one,
@@ -25,7 +25,7 @@ type Layer struct {
 	Start, End int    // range of the encoded run in the text given to Layers, in bytes
 	Text       []byte // decoded; UTF-8
 	Encoding   string // "base64", "hexadecimal", "percent-encoding", "base64 inside base64", …
-	Depth      int    // 1, or 2 for what was found within another layer; its range is the outer one's
+	Depth      int    // 1, or more for what was found within another layer; its range is the outermost one's
 }
 
 // Layers yields the readable texts that stand in text encoded as base64
