@@ -360,6 +360,7 @@ func (s *settings) context(now time.Time) policy.Context {
 		Criticality: s.cfg.Asset.Criticality, Exposure: s.cfg.Asset.Exposure, DataClass: s.cfg.Asset.DataClass,
 		Parameters: policy.Parameters{
 			Block: policy.Threshold{Severity: b.Severity.String(), Confidence: b.Confidence.String()},
+			Partial: s.cfg.Policy.Partial, NotRun: s.cfg.Policy.NotRun,
 			Rules: rules,
 		},
 	}

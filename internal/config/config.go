@@ -84,6 +84,8 @@ const (
 // Policy configures the decision point.
 type Policy struct {
 	Block     Threshold         `json:"block"`
+	Partial   string            `json:"partial"`              // verdict when some content could not be read: unknown, warn
+	NotRun    string            `json:"not_run"`              // verdict when a scanner did not start: unknown, warn, allow
 	Rules     map[string]Action `json:"rules,omitempty"`      // by rule id
 	Files     []string          `json:"files,omitempty"`      // Rego files or folders to add
 	Bundle    string            `json:"bundle,omitempty"`     // an OPA bundle to add
@@ -120,7 +122,7 @@ func Default() Config {
 			MaxWaiverDays: 365,
 			Inline:        InlineAllow,
 		},
-		Policy: Policy{Block: Threshold{Severity: finding.High, Confidence: finding.Firm}},
+		Policy: Policy{Block: Threshold{Severity: finding.High, Confidence: finding.Firm}, Partial: "unknown", NotRun: "unknown"},
 		Cache:  Cache{MaxSize: 512 << 20},
 		Verify: Verify{Rate: 2},
 	}

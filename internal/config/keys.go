@@ -185,6 +185,18 @@ func policyKeys() []key {
 			set:    func(p parser, n *strictyaml.Node, c *Config) { p.actionsByRule(n, &c.Policy.Rules) },
 		},
 		{
+			name:   "partial",
+			about:  "The verdict when some content could not be read: unknown (the gate does not say yes) or warn.",
+			schema: schema{Enum: partialVerdicts},
+			set:    func(p parser, n *strictyaml.Node, c *Config) { p.enum(n, &c.Policy.Partial, partialVerdicts...) },
+		},
+		{
+			name:   "not_run",
+			about:  "The verdict when a scanner did not start: unknown, warn or allow.",
+			schema: schema{Enum: notRunVerdicts},
+			set:    func(p parser, n *strictyaml.Node, c *Config) { p.enum(n, &c.Policy.NotRun, notRunVerdicts...) },
+		},
+		{
 			name:   "files",
 			about:  "Rego files or folders to add to the default policy.",
 			schema: pathsSchema(),

@@ -250,12 +250,14 @@ const (
 )
 
 var (
-	severities    = names(finding.Info, finding.Critical)
-	confidences   = names(finding.Tentative, finding.Certain)
-	actions       = []string{string(Block), string(Warn), string(Off)}
-	inlineModes   = []string{InlineAllow, InlineRequireOwner, InlineForbid}
-	criticalities = []string{"low", "medium", "high", "critical"}
-	exposures     = []string{"internal", "internet"}
+	severities      = names(finding.Info, finding.Critical)
+	confidences     = names(finding.Tentative, finding.Certain)
+	actions         = []string{string(Block), string(Warn), string(Off)}
+	inlineModes     = []string{InlineAllow, InlineRequireOwner, InlineForbid}
+	partialVerdicts = []string{"unknown", "warn"}
+	notRunVerdicts  = []string{"unknown", "warn", "allow"}
+	criticalities   = []string{"low", "medium", "high", "critical"}
+	exposures       = []string{"internal", "internet"}
 )
 
 func names[T interface {
