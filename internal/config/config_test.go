@@ -68,7 +68,8 @@ verify: {providers: [github, aws], rate: 0.5}
 		},
 		Triage: Triage{Waivers: "w.yaml", Baseline: "b.json", MaxWaiverDays: 90, Inline: InlineRequireOwner},
 		Policy: Policy{
-			Block: Threshold{finding.Medium, finding.Certain},
+			Block:   Threshold{finding.Medium, finding.Certain},
+			Partial: "unknown", NotRun: "unknown",
 			Rules: map[string]Action{"jwt": Warn, "aws-access-token": Block, "generic-password": Off},
 			Files: []string{"policy"}, Bundle: "b.tar.gz", BundleKey: "key.pem", Replace: true,
 		},
