@@ -122,6 +122,8 @@ type examination struct {
 	gap     string // what was given up; empty if nothing
 	masks   []span // of everything that may not be shown
 	whole   bool   // the content holds characters that fold into ASCII letters
+	// everywhere makes expressions run over the whole text, for tests.
+	everywhere bool
 
 	// What is being looked at: the chunk's content, or a decoded layer.
 	text  []byte
@@ -159,7 +161,8 @@ func (x *examination) release() {
 	for _, i := range x.touched {
 		x.spans[i] = x.spans[i][:0]
 	}
-	x.touched, x.found, x.hits, x.masks, x.whole = x.touched[:0], x.found[:0], x.hits[:0], x.masks[:0], false
+	x.touched, x.found, x.hits, x.masks = x.touched[:0], x.found[:0], x.hits[:0], x.masks[:0]
+	x.whole, x.everywhere = false, false
 	if cap(x.hits) > 1<<20 {
 		x.hits = nil
 	}

@@ -29,7 +29,7 @@ func (x *examination) widen(i int32, reach rule.Reach, at int, fresh freshness) 
 	w := span{0, len(x.text)}
 	s := x.spans[i]
 	switch {
-	case !reach.Anchored || (x.whole && reach.Folds):
+	case x.everywhere || !reach.Anchored || (x.whole && reach.Folds):
 	case reach.Length >= 0:
 		before := reach.Length
 		if reach.Before >= 0 {
