@@ -256,6 +256,10 @@ func (x *examination) look() error {
 		}
 		for _, i := range e.byWord[h.Word] {
 			r := e.set.Rules[i]
+			fresh := fresh
+			if len(r.Required) > 0 || e.parts[i] {
+				fresh = nil // one half of it may be fresh, the other not
+			}
 			if r.AssignedTo != nil {
 				if !fresh.near(int(h.Start)-assignReach, int(h.End)+assignReach) {
 					continue
