@@ -118,7 +118,7 @@ func (s *settings) readInside(path string, named bool, limit int64) ([]byte, err
 			return nil, nil
 		}
 		if err != nil {
-			return nil, usage(err)
+			return nil, usagef("looking for %s: %w; the folder must be readable", path, err)
 		}
 		if !st.Mode().IsRegular() {
 			return nil, usagef("reading %s: it is not a regular file; put the file itself there or name another one", path)
@@ -359,7 +359,7 @@ func (s *settings) context(now time.Time) policy.Context {
 		Now:         now,
 		Criticality: s.cfg.Asset.Criticality, Exposure: s.cfg.Asset.Exposure, DataClass: s.cfg.Asset.DataClass,
 		Parameters: policy.Parameters{
-			Block: policy.Threshold{Severity: b.Severity.String(), Confidence: b.Confidence.String()},
+			Block:   policy.Threshold{Severity: b.Severity.String(), Confidence: b.Confidence.String()},
 			Partial: s.cfg.Policy.Partial, NotRun: s.cfg.Policy.NotRun,
 			Rules: rules,
 		},
@@ -466,7 +466,7 @@ func userKey(p Process) (identity.Key, error) {
 		return key, nil
 	}
 	if err != nil {
-		return identity.Key{}, err
+		return identity.Key{}, fmt.Errorf("reading the identity key: %w; make it readable, or set BULWARK_IDENTITY_KEY", err)
 	}
 	key, err := identity.KeyFromText(string(data))
 	if err != nil {

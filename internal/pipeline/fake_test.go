@@ -104,7 +104,7 @@ type fakeScanner struct {
 	info  scanner.Info
 	word  string
 	wants func(scanner.Meta) bool                                          // nil: everything
-	scan  func(context.Context, *scanner.Chunk) (scanner.Result, error)     // nil: find word
+	scan  func(context.Context, *scanner.Chunk) (scanner.Result, error)    // nil: find word
 	after func(context.Context, []scanner.Fact) ([]finding.Finding, error) // nil: nothing
 	grade finding.Severity
 

@@ -142,16 +142,21 @@ func TestNotRemembered(t *testing.T) {
 		failed := make(chan struct{})
 		f := finder("f", "x")
 		f.scan = func(context.Context, *scanner.Chunk) (scanner.Result, error) {
-			defer close(failed)
 			return scanner.Result{}, errors.New("no")
 		}
+		g := finder("g", "x")
+		g.wants = func(m scanner.Meta) bool { return m.Path == "next" }
 		src := &fakeSource{}
 		src.addReader(source.File{Path: "slow", Size: 1, ContentID: "sha1:slow"}, func() (io.ReadCloser, error) {
 			return io.NopCloser(io.MultiReader(after{failed}, strings.NewReader("x"))), nil
 		})
 		src.add(source.File{Path: "quick", ContentID: "sha1:quick"}, "x")
+		src.addReader(source.File{Path: "next", Size: 1}, func() (io.ReadCloser, error) {
+			close(failed) // the same worker had the quick file before
+			return io.NopCloser(strings.NewReader("")), nil
+		})
 		c, done := remembering(t, dir)
-		mustLook(t, src, Options{Scanners: scanners(f), Workers: 2, Cache: c})
+		mustLook(t, src, Options{Scanners: scanners(f, g), Workers: 2, Cache: c})
 		done()
 
 		well := finder("f", "x")

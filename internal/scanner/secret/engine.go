@@ -356,7 +356,12 @@ func (x *examination) match(r *rule.Rule, w span) error {
 				pos = end + 1
 				continue
 			}
-			x.matched(r, start, end)
+			// At an edge that is not the text's own, assertions hold that do
+			// not hold in the text. No match that counts touches one: windows
+			// have slack, and pieces overlap.
+			if (start > lo || lo == 0) && (end < hi || hi == len(x.text)) {
+				x.matched(r, start, end)
+			}
 			pos = end
 		}
 		if hi == w.hi {

@@ -251,6 +251,33 @@ paths = ['''_test\.txt$''']
 	}
 }
 
+// The end of a window is not the end of the text.
+func TestWindowEdges(t *testing.T) {
+	s := newScanner(t, `
+[[rules]]
+id = "at-the-end"
+regex = '''aaa(a+)$'''
+keywords = ["aaaa"]
+[[rules]]
+id = "whole-line"
+regex = '''(?m)^zzz[z]+$'''
+keywords = ["zzzz"]
+`, true)
+	for name, tc := range map[string]struct {
+		content string
+		want    int
+	}{
+		"not at the end": {strings.Repeat("a", 1<<20) + "!", 0},
+		"at the end":     {"b " + strings.Repeat("a", 1<<10), 1},
+		"in the line":    {"x" + strings.Repeat("z", 1<<20), 0},
+		"the line":       {"x\n" + strings.Repeat("z", 1<<10) + "\n", 1},
+	} {
+		if got := len(scan(t, s, "x.txt", tc.content)); got != tc.want {
+			t.Errorf("%s: %d findings, want %d", name, got, tc.want)
+		}
+	}
+}
+
 func TestRefusedRules(t *testing.T) {
 	for _, tc := range []struct{ name, rules, want string }{
 		{"syntax", "[[rules]\n", "test.toml:1:"},
