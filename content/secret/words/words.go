@@ -1,6 +1,6 @@
-// Package words holds the dictionary and the letter statistics by which
-// passwords and tokens are told from words and identifiers. It holds data only;
-// generate.go tells where they come from.
+// Package words holds the dictionary, the letter statistics and the well-known
+// examples by which passwords and tokens are told from words and identifiers. It
+// holds data only; generate.go tells where the first two come from.
 package words
 
 import _ "embed"
@@ -15,3 +15,9 @@ var List string
 //
 //go:embed trigrams.txt
 var Trigrams string
+
+// Published lists values that standards print as examples, one on a line, each
+// cut once by the mark of the rule files; lines with # are comments.
+//
+//go:embed published.txt
+var Published string

@@ -374,6 +374,7 @@ func TestBomb(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tree.Close()
+	tree.maxEntries = 10_000
 	err = tree.Walk(context.Background(), func(source.File) error { return nil }, func(outcome.Skip) error { return nil })
 	if !errors.Is(err, errTooMany) {
 		t.Errorf("tree: %v", err)

@@ -3,6 +3,7 @@ package gitsource
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -25,9 +26,9 @@ type differ struct {
 }
 
 // maxEntries is how many entries of trees one walk or comparison looks at.
-const maxEntries = 20_000_000
+const maxEntries = 10_000_000
 
-var errTooMany = fmt.Errorf("the trees have more than %d entries, which only a repository made to stop its readers has", maxEntries)
+var errTooMany = errors.New("the tree has more entries than any sound repository: it was probably made to keep its readers busy")
 
 func (r *repo) differ(fault func(string, gitstore.ID, error) error) *differ {
 	return &differ{r: r, size: r.store.Format().Size(), fault: fault}
@@ -91,7 +92,7 @@ func (d *differ) newEntries(ctx context.Context, tree gitstore.ID, parents []git
 		next(&cursors[i])
 	}
 	for len(data) > 0 {
-		if d.entries++; d.entries > maxEntries {
+		if d.entries++; d.entries > d.r.maxEntries {
 			return errTooMany
 		}
 		var e gitstore.TreeEntry

@@ -75,6 +75,8 @@ type repo struct {
 	opts  Options
 	asset asset.Asset
 	head  gitstore.Head
+	// maxEntries is the constant, but for tests.
+	maxEntries int
 
 	mu      sync.Mutex
 	notices []outcome.Notice
@@ -103,7 +105,7 @@ func openRepo(path string, opts Options) (*repo, error) {
 		store.Close()
 		return nil, err
 	}
-	r := &repo{store: store, opts: opts, head: head}
+	r := &repo{store: store, opts: opts, head: head, maxEntries: maxEntries}
 	root := store.WorkTree()
 	if root == "" {
 		root = store.GitDir()

@@ -106,7 +106,7 @@ func (r *repo) walkBlobsDeep(ctx context.Context, tree gitstore.ID, prefix strin
 		exclude = exclude.Add(strings.TrimSuffix(prefix, "/"), r.ignoreBlob(e.ID()))
 	}
 	for len(data) > 0 {
-		if *entries++; *entries > maxEntries {
+		if *entries++; *entries > r.maxEntries {
 			return errTooMany
 		}
 		var e gitstore.TreeEntry

@@ -267,3 +267,19 @@ func TestMissingAndShallow(t *testing.T) {
 		t.Errorf("a missing object: %v", err)
 	}
 }
+
+// BenchmarkIndex reads the index of BULWARK_BENCH_REPO.
+func BenchmarkIndex(b *testing.B) {
+	dir := os.Getenv("BULWARK_BENCH_REPO")
+	if dir == "" {
+		b.Skip("BULWARK_BENCH_REPO names no repository")
+	}
+	r := open(b, dir)
+	for b.Loop() {
+		x, err := r.Index()
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(len(x.Entries)), "entries")
+	}
+}

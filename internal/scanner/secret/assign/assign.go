@@ -11,17 +11,18 @@ type Op uint8
 
 // The constructs.
 const (
-	None    Op = iota
-	Equals     // NAME = v, NAME := v, NAME=v
-	Colon      // NAME: v
-	Arrow      // NAME => v
-	Compare    // NAME == v, NAME.equals(v)
-	Pair       // fn("NAME", "v"), {"name": "NAME", "value": "v"}
-	Call       // NAME("v"), setName("v")
-	Flag       // --NAME v
-	Element    // <NAME>v</NAME>
-	Phrase     // IDENTIFIED BY v
-	Query      // ?NAME=v&
+	None     Op = iota
+	Equals      // NAME = v, NAME := v, NAME=v
+	Colon       // NAME: v
+	Arrow       // NAME => v
+	Compare     // NAME == v, NAME.equals(v)
+	Pair        // fn("NAME", "v"), {"name": "NAME", "value": "v"}
+	Call        // NAME("v"), setName("v")
+	Flag        // --NAME v
+	Element     // <NAME>v</NAME>
+	Phrase      // IDENTIFIED BY v
+	Query       // ?NAME=v&
+	UserInfo    // scheme://user:v@host; the name is all before the value
 )
 
 // Assignment is a name and its value as ranges of the content.
@@ -58,13 +59,18 @@ const (
 )
 
 // At returns the assignment whose name the hit of hitLen bytes at content[hit:]
-// is part of, and whether there is one. It takes time and space independent
+// is part of, and whether there is one. A hit on :// (or :\/\/, as JSON may have
+// it) is of a URL, whose password is the value. It takes time and space independent
 // of the size of content and allocates nothing.
 func At(content []byte, hit, hitLen int, syn Syntax) (Assignment, bool) {
 	if hit < 0 || hitLen <= 0 || hit > len(content)-hitLen {
 		return Assignment{}, false
 	}
 	r := reader{text: content, syn: syn}
+	if content[hit] == ':' && r.slashes(hit+1) > 0 {
+		ok := r.userInfo(hit)
+		return r.a, ok
+	}
 	lo, hi := max(0, hit-nameReach), min(len(content), hit+hitLen+nameReach)
 	s, e := hit, hit+hitLen
 	for s > lo && isName[content[s-1]] {

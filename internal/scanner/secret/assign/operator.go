@@ -25,6 +25,9 @@ func (r *reader) operator() bool {
 			return false
 		}
 	}
+	for n := 0; n < 3 && r.byteAt(p) == '*' && (r.syn == Prose || r.syn == Unknown); n++ { // **NAME**: v
+		p++
+	}
 	adjacent := p
 	p = r.blanks(p)
 	switch c := r.byteAt(p); c {
@@ -378,7 +381,7 @@ func (r *reader) spaced(p int, before byte) bool {
 		if q, ok := r.quoteAt(p); ok {
 			return r.quoted(q)
 		}
-		if r.syn == SQL || r.phraseBy() {
+		if r.syn == SQL || r.syn != Code && r.phraseBy() {
 			return r.run(p, &isArgument)
 		}
 	}
@@ -391,7 +394,7 @@ func (r *reader) spaced(p int, before byte) bool {
 			return r.fallback(p + 3)
 		}
 	}
-	if r.syn == Config || r.syn == Unknown { // netrc, redis.conf, sshd_config: NAME v
+	if r.syn == Config || r.syn == Unknown || r.syn == Shell { // netrc, redis.conf, sshd_config: NAME v
 		return r.directive(p)
 	}
 	return false
@@ -404,7 +407,11 @@ func (r *reader) directive(p int) bool {
 	for n := 0; n < blankReach && (r.byteAt(s-1) == ' ' || r.byteAt(s-1) == '\t'); n++ {
 		s--
 	}
-	if c := r.byteAt(s - 1); c != '\n' && c != 0 && !r.netrc(s) {
+	switch c := r.byteAt(s - 1); {
+	case c == '\n' || c == 0:
+	case s < r.a.NameStart && (r.foldedAt(s-3, "env") || r.foldedAt(s-3, "arg")): // Dockerfile, csh
+	case r.netrc(s):
+	default:
 		return false
 	}
 	r.a.Op = Equals

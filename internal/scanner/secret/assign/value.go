@@ -188,6 +188,12 @@ func (r *reader) value(p int, assigns bool) bool {
 // prose takes a bare value from running text, where a configuration of any
 // kind may be quoted.
 func (r *reader) prose(p int, assigns bool) bool {
+	for n := 0; n < 3 && r.byteAt(p) == '*'; n++ { // **NAME:** v
+		p = r.blanks(p + 1)
+	}
+	if q, ok := r.quoteAt(p); ok {
+		return r.quoted(q)
+	}
 	if c := r.byteAt(p); c == '<' || c == '[' || c == '{' {
 		return false
 	}
@@ -206,7 +212,11 @@ func (r *reader) prose(p int, assigns bool) bool {
 // line takes the rest of the line, without a comment behind blanks.
 func (r *reader) line(p int) bool {
 	start, limit := p, min(len(r.text), p+valueReach)
+	open := r.byteAt(r.a.NameStart - 1)
 	for p < limit && r.text[p] != '\n' && r.text[p] != '\r' {
+		if r.text[p] == open && isQuote(open) {
+			break // the end of a string that the name stands in
+		}
 		if (r.text[p] == '#' || r.text[p] == ';') && p > start && (r.text[p-1] == ' ' || r.text[p-1] == '\t') {
 			break
 		}
@@ -243,7 +253,17 @@ func (r *reader) yaml(p int) bool {
 			return r.value(p, false)
 		}
 		return false
-	case '{', '[', '*', '\n', '\r':
+	case '\n', '\r': // a list of one
+		q := r.space(p)
+		if r.byteAt(q) != '-' || r.byteAt(q+1) != ' ' || r.a.Op != Colon {
+			return false
+		}
+		q = r.blanks(q + 1)
+		if quote, ok := r.quoteAt(q); ok {
+			return r.quoted(quote)
+		}
+		return r.line(q)
+	case '{', '[', '*':
 		return false
 	case '&':
 		for n := 0; n < blankReach && r.byteAt(p) != ' ' && r.byteAt(p) != '\n'; n++ {

@@ -132,6 +132,11 @@ func readName(nm []byte, kind Kind) name {
 		if !qualified {
 			n.weak = true
 		}
+	case nonce:
+		if kind != Nonce {
+			n.reject = "the name is of a nonce or salt"
+			return n
+		}
 	case authority:
 		if kind != Any && count-n.after == 1 {
 			n.weak = true
@@ -214,7 +219,7 @@ func roleOf(w string) role {
 		return nonce
 	case "auth", "authorization", "credential", "credentials", "cred", "creds", "authentication", "bearer", "verifier", "signature", "login":
 		return authority
-	case "hashes", "field", "fields", "input", "form", "page", "pages", "url", "urls", "uri", "uris", "link", "href", "path", "paths",
+	case "hashes", "helper", "field", "fields", "input", "form", "page", "pages", "url", "urls", "uri", "uris", "link", "href", "path", "paths",
 		"file", "files", "filename", "dir", "directory", "folder", "reset", "policy", "policies", "len", "type", "types", "format",
 		"validation", "desc", "name", "names", "id", "ids", "attr", "attribute", "attributes", "param",
 		"params", "parameter", "option", "options", "flag", "var", "count", "size", "algorithm", "algo", "alg", "encoder", "encoding", "expired", "expires", "expiry", "expiration", "age", "strength", "changed",
@@ -245,7 +250,7 @@ func roleOf(w string) role {
 	case "get", "fetch", "load", "find", "lookup", "parse", "decode", "validate", "assert", "expect", "ensure", "generate", "make", "build", "compute", "derive", "encode", "print", "log", "ask", "did", "will", "handle", "process", "remove", "delete", "clear",
 		"revoke", "rotate", "mask", "scan", "detect", "contains", "strip", "trim", "describe", "it", "raise", "throw":
 		return verb
-	case "primary", "foreign", "partition", "sort", "row", "hot", "shortcut", "translation", "i18n", "hashkey", "natural", "composite", "unique", "candidate", "surrogate", "cachekey", "arrow", "keyboard", "modifier", "registry", "metadata", "annotation", "dict", "dictionary", "json", "yaml", "objectkey":
+	case "primary", "foreign", "partition", "sort", "row", "hot", "shortcut", "translation", "i18n", "hashkey", "natural", "composite", "unique", "candidate", "surrogate", "cachekey", "arrow", "keyboard", "modifier", "registry", "metadata", "annotation", "dict", "dictionary", "json", "yaml", "objectkey", "websocket", "accept", "recv", "reblog":
 		return mapKey
 	case "client", "server", "service", "encryption", "storage", "user", "provider":
 		return agent

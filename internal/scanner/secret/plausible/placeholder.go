@@ -1,5 +1,12 @@
 package plausible
 
+import (
+	"strings"
+	"sync"
+
+	"bulwark/content/secret/words"
+)
+
 // Placeholder reports whether a value only stands for a credential, and why:
 // xxxx, ****, <token>, ${TOKEN}, your_token_here, 1234567890, EXAMPLE. It is
 // meant for values of any rule, so it takes only what no random token holds.
@@ -29,6 +36,9 @@ func placeholder(v []byte) (string, bool) {
 	}
 	if r := repetitive(v); r != "" {
 		return r, true
+	}
+	if published()[string(v)] {
+		return "published example", true
 	}
 	if len(v) <= 512 {
 		// Short stand-ins occur in long random text by chance; then they
@@ -81,6 +91,18 @@ func templated(v []byte) string {
 	}
 	return ""
 }
+
+// published holds the values of package words that standards print as examples;
+// it is made when first needed.
+var published = sync.OnceValue(func() map[string]bool {
+	m := map[string]bool{}
+	for line := range strings.SplitSeq(words.Published, "\n") {
+		if line != "" && line[0] != '#' {
+			m[strings.Replace(line, "\u00a6", "", 1)] = true
+		}
+	}
+	return m
+})
 
 func indexByte(v []byte, c byte) int {
 	for i := range v {

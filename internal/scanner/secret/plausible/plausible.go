@@ -67,6 +67,23 @@ type Judgement struct {
 	Evidence []string
 }
 
+// core returns a value without the word that says how it is written: 0x, hex:,
+// base64:, pass:.
+func core(v []byte) []byte {
+	if len(v) < 12 {
+		return v
+	}
+	if v[0] == '0' && v[1]|0x20 == 'x' && isHex(v[2]) {
+		return v[2:]
+	}
+	for _, s := range [...]string{"base64:", "hex:", "hexkey:", "hexpass:", "hexsecret:", "hexsalt:", "pass:", "key:", "salt:", "raw:", "plain:", "text:"} {
+		if v[len(s)-1] == ':' && string(v[:len(s)]) == s {
+			return v[len(s):]
+		}
+	}
+	return v
+}
+
 // The reasons that a value of the form of a password survives.
 const (
 	tooWordy  = "words"
@@ -75,17 +92,23 @@ const (
 
 func no(reason string) Judgement { return Judgement{Reason: reason} }
 
-// Bounds of the length of a value, in bytes.
-const (
-	longest = 1024
-)
+// longest bounds the length of a value, in bytes.
+const longest = 1024
+
+// cutMark stands in the credentials of rules' examples, so that no scanner
+// takes them for live ones.
+var cutMark = []byte("\u00a6")
 
 // Judge decides whether a value is plausibly a credential. It allocates only
 // for plausible values.
 func Judge(c Context) Judgement {
+	c.Value = core(c.Value)
 	v := c.Value
 	if len(v) < shortest(c.Kind) || len(v) > longest {
 		return no("length")
+	}
+	if bytes.Contains(v, cutMark) {
+		return no("cut")
 	}
 	switch c.Class {
 	case Localisation:
@@ -93,7 +116,13 @@ func Judge(c Context) Judgement {
 	case LockFile:
 		return no("lock file")
 	}
-	n := readName(c.Name, c.Kind)
+	if c.Kind == Nonce && c.Class == Test {
+		return no("nonce in a test") // test vectors hold little else
+	}
+	var n name
+	if c.Assignment == nil || c.Assignment.Op != assign.UserInfo {
+		n = readName(c.Name, c.Kind)
+	}
 	if n.reject != "" {
 		return no(n.reject)
 	}
@@ -122,7 +151,7 @@ func Judge(c Context) Judgement {
 	if r, is := placeholder(v); is {
 		return no(r)
 	}
-	j := c.accept(&n, x)
+	j := c.accept(&n, &p, x)
 	if chosen {
 		j.Confidence = finding.Tentative
 		j.Evidence[len(j.Evidence)-1] = "the value has the form that password policies ask for"
@@ -154,7 +183,9 @@ func (x *reading) rejects(v []byte, p *profile, c *Context, n *name) string {
 	switch {
 	case x.bits < need:
 		return tooLittle
-	case x.bits*100 < each*len(v):
+	case x.bits*100 < each*len(v) && !(x.bits >= 4*120 && x.strange >= 24 && p.digit >= 6 && x.bits*100 >= 4*370*len(v)):
+		return tooWordy
+	case n.weak && p.digit == 0:
 		return tooWordy
 	case x.words > 0 && x.strange < 4 || x.words > 0 && c.Kind != Password && x.strange < 6:
 		return tooWordy
@@ -163,19 +194,26 @@ func (x *reading) rejects(v []byte, p *profile, c *Context, n *name) string {
 }
 
 // accept sets the confidence of a plausible value and says what speaks for it.
-func (c *Context) accept(n *name, x reading) Judgement {
+func (c *Context) accept(n *name, p *profile, x reading) Judgement {
 	j := Judgement{Plausible: true, Confidence: finding.Firm}
 	a := c.Assignment
 	switch {
 	case c.Class != Production, c.Syntax == assign.Prose,
 		n.weak, n.soft,
 		x.bits < 4*36,
+		x.bits*100 < 4*430*len(c.Value) && !p.hex,
+		p.classes() < 2 && (len(c.Value) < 24 || x.bits < 4*110),
 		a != nil && (a.Op == assign.Call || a.Op == assign.Compare || a.Op == assign.Query || a.Op == assign.Pair && c.Syntax == assign.Code || a.Embedded || a.Slash),
 		x.words > 0 && x.bits < 4*60,
-		illustrates(c.Line):
+		illustrates(c.Line),
+		a == nil && c.Syntax == assign.Code && len(c.Line) > 0 && bytes.IndexAny(c.Line, "\"'`") < 0: // in a comment
 		j.Confidence = finding.Tentative
 	}
-	if len(c.Name) > 0 {
+	switch {
+	case a != nil && a.Op == assign.UserInfo:
+		// The user is not shown: it may be a token.
+		j.Evidence = append(j.Evidence, "it stands where a URL has its password")
+	case len(c.Name) > 0:
 		shown := c.Name
 		if len(shown) > 60 {
 			shown = shown[:60]
@@ -229,7 +267,10 @@ func demand(c *Context, n *name, p *profile, words int) (need, each int) {
 	case Key:
 		need = 4 * 34
 	case Nonce:
-		need, each = 4*70, 4*450
+		need = 4 * 70
+	}
+	if p.hex && p.digit > 0 && len(c.Value) >= 16 {
+		each = 4 * 350 // of 4 bits at most
 	}
 	if a := c.Assignment; a != nil && a.Embedded {
 		each = 4 * 480

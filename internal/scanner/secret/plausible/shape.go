@@ -49,6 +49,17 @@ func profileOf(v []byte) profile {
 	return p
 }
 
+// classes counts the classes of characters that a password policy knows.
+func (p *profile) classes() int {
+	n := 0
+	for _, c := range [...]int{p.lower, p.upper, p.digit, p.symbol + p.high} {
+		if c > 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // rejects turns down what the classes alone exclude.
 func (p *profile) rejects(v []byte, c *Context, n *name) string {
 	switch {
@@ -66,6 +77,8 @@ func (p *profile) rejects(v []byte, c *Context, n *name) string {
 		return "punctuation"
 	case p.digit == 0 && p.upper == 0 && p.symbol == 0 && c.Kind != Password && len(v) < 10:
 		return "short word"
+	case p.upper == len(v) && c.Kind != Password && len(v) < 16:
+		return "name of a constant"
 	}
 	return ""
 }
@@ -232,7 +245,7 @@ func fileName(v []byte) bool {
 		return false
 	}
 	var buf [12]byte
-	switch string(lowered2(buf[:0], v[dot+1:])) {
+	switch string(folded(buf[:0], v[dot+1:])) {
 	case "txt", "pem", "key", "json", "yml", "yaml", "crt", "cer", "der", "jks", "p12", "pfx", "properties", "conf", "cfg", "ini", "php", "html", "htm", "js", "ts", "py", "rb", "go", "java", "xml", "sh", "png", "jpg", "svg", "css", "md", "log", "csv", "asc", "gpg",
 		"pub", "keystore", "bks", "kdbx", "env", "local", "com", "org", "net", "io", "dev", "exe", "dll", "so", "zip", "gz", "tar", "jar", "war", "tpl", "tmpl", "vue", "jsx", "tsx", "scss", "sql", "db", "dat", "bin", "ps1", "bat", "cs", "aspx", "jsp", "ejs", "erb", "tf", "toml", "lock", "example", "internal", "svc", "cluster":
 		return true
@@ -240,7 +253,7 @@ func fileName(v []byte) bool {
 	return false
 }
 
-func lowered2(dst, src []byte) []byte {
+func folded(dst, src []byte) []byte {
 	for _, c := range src {
 		if isUpper(c) {
 			c |= 0x20
