@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -52,28 +51,47 @@ type ended struct {
 // finish runs a prepared command.
 func finish(t *testing.T, cmd *exec.Cmd) ended {
 	t.Helper()
+	e, _ := finishSignalled(t, cmd, 0, nil)
+	return e
+}
+
+// finishSignalled runs a prepared command and, if sig is not nil, sends it that
+// signal after the delay. It returns when the signal was sent.
+func finishSignalled(t *testing.T, cmd *exec.Cmd, delay time.Duration, sig os.Signal) (ended, time.Time) {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
 	if cmd.Stdout == nil {
 		cmd.Stdout = &stdout
 	}
 	cmd.Stderr = &stderr
 	start := time.Now()
-	err := cmd.Run()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	memory := make(chan int64, 1)
+	over := make(chan struct{})
+	go func() { memory <- peak(cmd.Process.Pid, over) }()
+	var sent time.Time
+	if sig != nil {
+		time.Sleep(delay)
+		sent = time.Now()
+		_ = cmd.Process.Signal(sig) // it may have ended: its exit code tells
+	}
+	err := cmd.Wait()
+	close(over)
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
 	e := ended{code: cmd.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String(), took: time.Since(start)}
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		e.memory = usage.Maxrss
-	}
+	e.memory = <-memory
 	if strings.Contains(e.stderr, "goroutine ") || strings.Contains(e.stderr, "panic") {
 		t.Errorf("the program crashed:\n%s", e.stderr)
 	}
 	if e.memory > maxMemory {
 		t.Errorf("the program needed %d MiB of memory", e.memory>>10)
 	}
-	return e
+	return e, sent
 }
 
 func (p *program) scan(t *testing.T, args ...string) ended {
@@ -166,4 +184,26 @@ func names(t *testing.T, dir string) []string {
 		list = append(list, e.Name())
 	}
 	return list
+}
+
+// peak watches the greatest memory of a process, in KiB, until over is closed.
+// The kernel's account at its end would not do: it begins with that of the
+// process that started it.
+func peak(pid int, over <-chan struct{}) (most int64) {
+	path := fmt.Sprintf("/proc/%d/status", pid)
+	for {
+		if data, err := os.ReadFile(path); err == nil {
+			for line := range strings.Lines(string(data)) {
+				var n int64
+				if _, err := fmt.Sscanf(line, "VmHWM: %d kB", &n); err == nil {
+					most = max(most, n)
+				}
+			}
+		}
+		select {
+		case <-over:
+			return most
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }

@@ -231,9 +231,7 @@ func (p *program) testManyFiles(t *testing.T) {
 	}
 	out, store := t.TempDir(), t.TempDir()
 	interrupted := p.command("scan", dir, "--cache-dir", store, "-o", "json="+filepath.Join(out, "r.json"))
-	var sent time.Time
-	time.AfterFunc(400*time.Millisecond, func() { sent = time.Now(); _ = interrupted.Process.Signal(os.Interrupt) })
-	e := finish(t, interrupted)
+	e, sent := finishSignalled(t, interrupted, 400*time.Millisecond, os.Interrupt)
 	if late := time.Since(sent); late > 2*time.Second {
 		t.Errorf("it ended %v after the interrupt", late)
 	}
@@ -313,8 +311,8 @@ func (p *program) testInterruptedInput(t *testing.T) {
 	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		cmd := p.command("scan", "-")
 		cmd.Stdin = r
-		time.AfterFunc(500*time.Millisecond, func() { _ = cmd.Process.Signal(sig) })
-		finish(t, cmd).want(t, 1, 2500*time.Millisecond, "did not finish", "cancelled")
+		e, _ := finishSignalled(t, cmd, 500*time.Millisecond, sig)
+		e.want(t, 1, 2500*time.Millisecond, "did not finish", "cancelled")
 	}
 	cmd := p.command("scan", "-", "--timeout", "300ms")
 	cmd.Stdin = r

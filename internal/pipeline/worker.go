@@ -173,6 +173,7 @@ func (w *worker) take(i int, f source.File, r scanner.Result) {
 		w.l.mu.Lock()
 		w.l.families[f.Family] = true
 		w.l.mu.Unlock()
+		return // all of the family is looked at again, as a whole
 	}
 	for _, x := range r.Findings {
 		if w.l.findings.Add(1) > maxFindings {
@@ -202,8 +203,12 @@ func (w *worker) read(ctx context.Context, f source.File, m scanner.Meta) (err e
 	}
 	defer func() { err = errors.Join(err, rc.Close()) }()
 
-	head, last, err := w.fill(ctx, rc, w.buf[:0], sniffBytes)
-	if err != nil {
+	var head []byte
+	last := false
+	if held, ok := rc.(interface{ Bytes() []byte }); ok && len(held.Bytes()) <= chunkSize {
+		head, last = held.Bytes(), true // in memory already: not copied, not changed
+		w.l.opts.Progress.Bytes.Add(int64(len(head)))
+	} else if head, last, err = w.fill(ctx, rc, w.buf[:0], sniffBytes); err != nil {
 		return err
 	}
 	enc := textenc.Sniff(head)
@@ -225,7 +230,7 @@ func (w *worker) read(ctx context.Context, f source.File, m scanner.Meta) (err e
 	var r io.Reader = rc
 	if enc != textenc.UTF8 && enc != textenc.Binary {
 		r = textenc.NewReader(io.MultiReader(bytes.NewReader(bytes.Clone(head)), rc), enc)
-		head, last = head[:0], false
+		head, last = w.buf[:0], false
 	}
 	return e.chunks(ctx, r, head, last)
 }

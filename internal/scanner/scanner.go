@@ -49,7 +49,9 @@ type Chunk struct {
 	Last    bool  // no chunk follows
 	// Fresh, if not nil, are the ranges of Content, ascending, that another
 	// content at the same path does not have, which is examined as well. What
-	// lies outside of them, and far enough from them, need not be looked at.
+	// lies outside of them, and far enough from them, need not be looked at. A
+	// finding then only tells that there is one: the content is examined again,
+	// as a whole.
 	Fresh []Range
 }
 

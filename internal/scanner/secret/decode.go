@@ -46,7 +46,7 @@ func (x *examination) decode() error {
 // Around a fresh range, encoded runs are looked for this far, in bytes, and
 // further while the run goes on.
 const (
-	encodedNear = 4 << 10
+	encodedNear = 512
 	encodedFar  = 256 << 10
 )
 

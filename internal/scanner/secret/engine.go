@@ -232,7 +232,8 @@ func (x *examination) look() error {
 	for _, i := range x.touched {
 		x.spans[i] = x.spans[i][:0]
 	}
-	x.hits = e.words.Scan(x.text, x.hits[:0])
+	fresh := x.freshness()
+	x.hits = x.scanWords(fresh, x.hits[:0])
 	for _, h := range x.hits {
 		if h.Word >= e.folding {
 			x.whole = true
@@ -246,7 +247,6 @@ func (x *examination) look() error {
 		a                  assign.Assignment
 		assigned           bool
 	)
-	fresh := x.freshness()
 	for n, h := range x.hits {
 		if h.Word >= e.folding {
 			continue
@@ -256,10 +256,6 @@ func (x *examination) look() error {
 		}
 		for _, i := range e.byWord[h.Word] {
 			r := e.set.Rules[i]
-			fresh := fresh
-			if len(r.Required) > 0 || e.parts[i] {
-				fresh = nil // one half of it may be fresh, the other not
-			}
 			if r.AssignedTo != nil {
 				if !fresh.near(int(h.Start)-assignReach, int(h.End)+assignReach) {
 					continue
@@ -459,6 +455,9 @@ func (x *examination) compose() {
 	}
 	if !composite {
 		return
+	}
+	if x.c.Fresh != nil {
+		return // one half may be fresh, the other not: that there is one is enough
 	}
 	for _, list := range parts {
 		slices.SortFunc(list, func(a, b candidate) int { return cmp.Compare(a.match.lo, b.match.lo) })

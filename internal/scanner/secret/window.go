@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"bulwark/internal/scanner"
+	"bulwark/internal/scanner/secret/keyword"
 	"bulwark/internal/scanner/secret/rule"
 )
 
@@ -58,10 +59,13 @@ func (x *examination) widen(i int32, reach rule.Reach, at int, fresh freshness) 
 
 // How far from a fresh range, in bytes, what is the same may still be judged
 // differently: by the line that it stands in, or by the name that it is
-// assigned to.
+// assigned to; and how far from it a keyword is looked for. A credential that
+// begins further before what changed in it is one that was changed in its
+// middle.
 const (
 	freshMargin = 256
 	assignReach = 1024
+	wordsNear   = 2 << 10
 )
 
 // freshness tells what has to be looked at; nil: everything.
@@ -83,6 +87,27 @@ func (f freshness) near(lo, hi int) bool {
 	}
 	i, _ := slices.BinarySearchFunc(f, lo, func(r scanner.Range, lo int) int { return cmp.Compare(r.To, lo+1) })
 	return i < len(f) && f[i].From < hi
+}
+
+// scanWords finds the keywords in the text, or in what of it is near something
+// fresh.
+func (x *examination) scanWords(fresh freshness, hits []keyword.Hit) []keyword.Hit {
+	if fresh == nil {
+		return x.e.words.Scan(x.text, hits)
+	}
+	for i := 0; i < len(fresh); {
+		lo, hi := max(0, fresh[i].From-wordsNear), fresh[i].To+wordsNear
+		for i++; i < len(fresh) && fresh[i].From-wordsNear <= hi; i++ {
+			hi = fresh[i].To + wordsNear
+		}
+		from := len(hits)
+		hits = x.e.words.Scan(x.text[lo:min(hi, len(x.text))], hits)
+		for j := range hits[from:] {
+			hits[from+j].Start += int32(lo)
+			hits[from+j].End += int32(lo)
+		}
+	}
+	return hits
 }
 
 // stretch returns the window around a hit of a rule whose matches have no

@@ -241,7 +241,7 @@ func roleOf(w string) role {
 		"require", "requires", "mandatory", "enter", "missed", "enable", "disable", "allow", "disallow", "can", "should", "must", "need", "needs", "without", "want", "use", "uses", "next", "continuation", "pagination", "cursor",
 		"cancel", "cancellation", "lexer", "lex", "syntax", "punctuation", "eof", "idempotency", "idempotent",
 		"err", "warn", "site", "sitekey", "recaptcha", "publishable", "measurement", "tracking", "analytics", "instrumentation", "dsa", "verifying", "peer", "csp", "integrity", "etag",
-		"commit", "revision", "bypass", "compass", "pointer", "encrypted", "sealed", "masked", "redacted", "obfuscated":
+		"magic", "csrf", "xsrf", "authenticity", "antiforgery", "commit", "revision", "bypass", "compass", "pointer", "encrypted", "sealed", "masked", "redacted", "obfuscated":
 		return negative
 	case "api", "access", "private", "priv", "encrypt", "decrypt", "decryption", "sign", "signing", "master", "consumer", "app", "application", "account", "subscription", "license", "licence",
 		"root", "session", "hmac", "aes", "des", "rsa", "ec", "oauth", "oauth2", "crypto", "cipher", "cryption", "security", "deploy", "webhook", "write", "read", "admin", "ssh", "gpg", "pgp", "wep", "wifi", "wpa", "preshared", "shared", "bot", "aws", "azure",
