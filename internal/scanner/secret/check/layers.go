@@ -44,31 +44,71 @@ func Layers(text []byte) iter.Seq[Layer] {
 type walker struct {
 	budget int // bytes that may still be decoded
 	yield  func(Layer) bool
+	pieces []piece // of the layer being looked into
 }
 
 // walk looks at text, which is the whole input or the decoded layer outer. It
 // returns false when nothing more is wanted.
 func (w *walker) walk(text []byte, outer Layer) bool {
-	return w.percent(text, outer) && w.runs(text, outer)
+	if outer.Depth == 0 {
+		return w.percent(text, outer) && w.runs(text, outer)
+	}
+	// Within a layer all runs of one encoding are put in their places at once:
+	// what stands around and between them may be what gives them a meaning.
+	for _, look := range []func([]byte, Layer) bool{w.percent, w.runs} {
+		w.pieces = nil
+		look(text, outer)
+		pieces := w.pieces
+		if len(pieces) == 0 {
+			continue
+		}
+		var whole []byte
+		at := 0
+		for _, p := range pieces {
+			if p.start < at {
+				continue
+			}
+			whole = append(append(whole, text[at:p.start]...), p.decoded...)
+			at = p.end
+		}
+		whole = append(whole, text[at:]...)
+		l := Layer{
+			Start: outer.Start, End: outer.End, Text: whole,
+			Encoding: pieces[0].encoding + " inside " + outer.Encoding, Depth: outer.Depth + 1,
+		}
+		return w.give(l)
+	}
+	return true
 }
 
-// emit yields the layer found at [start,end) of the text within outer and looks
-// into it.
+// piece is an encoded run within a layer.
+type piece struct {
+	start, end int
+	decoded    []byte
+	encoding   string
+}
+
+// emit yields the layer found at [start,end) of the text and looks into it, or
+// keeps it as a piece of the next one.
 func (w *walker) emit(outer Layer, start, end int, decoded []byte, encoding string) bool {
-	if len(decoded) > w.budget {
+	if outer.Depth > 0 {
+		w.pieces = append(w.pieces, piece{start, end, bytes.Clone(decoded), encoding})
 		return true
 	}
-	w.budget -= len(decoded)
-	l := Layer{Start: start, End: end, Text: decoded, Encoding: encoding, Depth: outer.Depth + 1}
-	if outer.Depth > 0 {
-		l.Start, l.End = outer.Start, outer.End
-		l.Encoding = encoding + " inside " + outer.Encoding
+	return w.give(Layer{Start: start, End: end, Text: decoded, Encoding: encoding, Depth: 1})
+}
+
+// give yields a layer within the budget and looks into it.
+func (w *walker) give(l Layer) bool {
+	if len(l.Text) > w.budget {
+		return true
 	}
+	w.budget -= len(l.Text)
 	if !w.yield(l) {
 		return false
 	}
 	if l.Depth < maxDepth {
-		return w.walk(decoded, l)
+		return w.walk(l.Text, l)
 	}
 	return true
 }

@@ -63,8 +63,8 @@ func TestLayers(t *testing.T) {
 		{"format verbs", `fmt.Printf("%d %s %v a long format string without escapes %x", a, b, c)`, nil},
 		{"UTF-16", "powershell -enc " + utf16, []found{{utf16, "Connect-Server -Password hunter2", "base64 of UTF-16"}}},
 		{"wrapped", "blob: |\n    " + wrapped + "\nnext: 1\n", []found{{wrapped, long, "base64"}}},
-		{"within another", "x: " + twice, []found{{twice, "token: " + std, "base64"}, {twice, plain, "base64 inside base64"}}},
-		{"three deep", "x: " + thrice, []found{{thrice, "again: " + twice, "base64"}, {thrice, "token: " + std, "base64 inside base64"}, {thrice, plain, "base64 inside base64 inside base64"}}},
+		{"within another", "x: " + twice, []found{{twice, "token: " + std, "base64"}, {twice, "token: " + plain, "base64 inside base64"}}},
+		{"three deep", "x: " + thrice, []found{{thrice, "again: " + twice, "base64"}, {thrice, "again: token: " + std, "base64 inside base64"}, {thrice, "again: token: " + plain, "base64 inside base64 inside base64"}}},
 		{"binary", "k: " + base64.StdEncoding.EncodeToString([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x01\x02\x03\x04\x05\x06")), nil},
 	}
 	for _, tt := range tests {
