@@ -206,7 +206,7 @@ func (c *Context) accept(n *name, p *profile, x reading) Judgement {
 		a != nil && (a.Op == assign.Call || a.Op == assign.Compare || a.Op == assign.Query || a.Op == assign.Pair && c.Syntax == assign.Code || a.Embedded || a.Slash),
 		x.words > 0 && x.bits < 4*60,
 		illustrates(c.Line),
-		a == nil && c.Syntax == assign.Code && len(c.Line) > 0 && bytes.IndexAny(c.Line, "\"'`") < 0: // in a comment
+		a == nil && c.Syntax == assign.Code && len(c.Line) > 0 && !bytes.ContainsAny(c.Line, "\"'`"): // in a comment
 		j.Confidence = finding.Tentative
 	}
 	switch {
