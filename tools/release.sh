@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 version=${1:?usage: release.sh VERSION}
 rm -rf dist
 mkdir dist
-for platform in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do
+# PLATFORMS limits what is built, such as PLATFORMS=linux/amd64.
+for platform in ${PLATFORMS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64}; do
 	os=${platform%/*} arch=${platform#*/}
 	out="dist/bulwark_${version}_${os}_${arch}"
 	CGO_ENABLED=0 GOOS=$os GOARCH=$arch GOFLAGS= go build -trimpath -buildvcs=false \
