@@ -1,4 +1,4 @@
-// Creddata compares the findings of a scan with the labels of Samsung's
+// Command creddata compares the findings of a scan with the labels of Samsung's
 // CredData (https://github.com/Samsung/CredData), or of a part of it, and prints
 // precision and recall, in all and for each category.
 //

@@ -2,15 +2,19 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"bulwark/internal/source"
 	"bulwark/internal/source/filesource"
 	"bulwark/internal/source/gitsource"
+	"bulwark/internal/source/gitstore"
 	"bulwark/internal/source/ignore"
 )
 
@@ -125,16 +129,35 @@ func (at *location) close() {
 func (at *location) partition() string { return at.path }
 
 // rootCommit returns the id of the first commit of a repository; empty if it
-// has none or this is none.
-func (at *location) rootCommit(ctx context.Context) (string, error) {
+// has none or this is none. To go back to it takes a while in a long history: it
+// is remembered in the cache folder, if that is not empty, with the HEAD that it
+// was found from.
+func (at *location) rootCommit(ctx context.Context, cacheFolder string) (string, error) {
 	if !at.isGit() {
 		return "", nil
 	}
-	id, err := gitsource.RootCommit(ctx, at.path)
+	sum := sha256.Sum256([]byte(at.path))
+	file := filepath.Join(cacheFolder, "roots-1", hex.EncodeToString(sum[:10]))
+	var known gitsource.Root
+	if cacheFolder != "" {
+		if data, err := readFile(file, 1024); err == nil {
+			head, root, _ := strings.Cut(strings.TrimSpace(string(data)), " ")
+			h, err1 := gitstore.ParseID(head)
+			r, err2 := gitstore.ParseID(root)
+			if err1 == nil && err2 == nil {
+				known = gitsource.Root{Head: h, Commit: r}
+			}
+		}
+	}
+	root, err := gitsource.RootCommit(ctx, at.path, known)
 	if err != nil {
 		return "", err
 	}
-	return id.String(), nil
+	if cacheFolder != "" && root != known {
+		// Not remembered, it is found again: slower, not wrong.
+		_ = writeFileAtomically(file, []byte(root.Head.String()+" "+root.Commit.String()+"\n"))
+	}
+	return root.Commit.String(), nil
 }
 
 // sources makes the source that the flags ask for, and what it is compared

@@ -224,25 +224,36 @@ func (f *scanFlags) check() error {
 
 // openCache opens the cache; without one the scan is slower, not wrong.
 func (f *scanFlags) openCache(p Process, at *location, set *settings) (*cache.Cache, []outcome.Notice) {
-	if f.noCache {
-		return nil, nil
+	dir, err := f.cacheFolder(p)
+	if err != nil {
+		return nil, []outcome.Notice{{Kind: "cache", Message: "no cache: " + err.Error() + "; name a folder with --cache-dir"}}
 	}
-	dir := f.cacheDir
 	if dir == "" {
-		base := p.Getenv("XDG_CACHE_HOME")
-		if base == "" {
-			var err error
-			if base, err = os.UserCacheDir(); err != nil {
-				return nil, []outcome.Notice{{Kind: "cache", Message: "no cache: " + err.Error() + "; name a folder with --cache-dir"}}
-			}
-		}
-		dir = filepath.Join(base, "bulwark")
+		return nil, nil
 	}
 	c, err := cache.Open(dir, at.partition(), set.cacheSize)
 	if err != nil {
 		return nil, []outcome.Notice{{Kind: "cache", Message: err.Error()}}
 	}
 	return c, nil
+}
+
+// cacheFolder is where results are remembered; empty if they are not.
+func (f *scanFlags) cacheFolder(p Process) (string, error) {
+	if f.noCache {
+		return "", nil
+	}
+	if f.cacheDir != "" {
+		return f.cacheDir, nil
+	}
+	base := p.Getenv("XDG_CACHE_HOME")
+	if base == "" {
+		var err error
+		if base, err = os.UserCacheDir(); err != nil {
+			return "", err
+		}
+	}
+	return filepath.Join(base, "bulwark"), nil
 }
 
 func (f *scanFlags) saveBaseline(p Process, run *outcome.Run, set *settings) error {

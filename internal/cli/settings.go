@@ -414,7 +414,11 @@ func (s *settings) resolveKey(ctx context.Context, p Process, at *location) erro
 	case !s.cfg.IdentityKey.IsZero():
 		s.key, s.keySource = s.cfg.IdentityKey, "configuration"
 	default:
-		root, err := at.rootCommit(ctx)
+		folder, err := s.flags.cacheFolder(p)
+		if err != nil {
+			folder = "" // openCache says so
+		}
+		root, err := at.rootCommit(ctx, folder)
 		if err == nil && root != "" {
 			s.key, err = identity.KeyFromRootCommit(root)
 			s.keySource = "root commit"

@@ -153,7 +153,7 @@ func BenchmarkTree(b *testing.B) {
 func BenchmarkRootCommit(b *testing.B) {
 	dir := benchRepo(b)
 	for b.Loop() {
-		if _, err := RootCommit(context.Background(), dir); err != nil {
+		if _, err := RootCommit(context.Background(), dir, Root{}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -156,7 +156,7 @@ func TestChangeShallow(t *testing.T) {
 	if !errors.Is(err, gitstore.ErrShallow) || !strings.Contains(err.Error(), "git fetch --unshallow") {
 		t.Errorf("error %v", err)
 	}
-	if _, err := RootCommit(context.Background(), clone); !errors.Is(err, gitstore.ErrShallow) {
+	if _, err := RootCommit(context.Background(), clone, Root{}); !errors.Is(err, gitstore.ErrShallow) {
 		t.Errorf("root commit: %v", err)
 	}
 	h := history(t, clone, HistoryOptions{})
@@ -164,7 +164,8 @@ func TestChangeShallow(t *testing.T) {
 	if n := h.Notices(); len(n) != 1 || n[0].Kind != "shallow-clone" {
 		t.Errorf("notices %v", n)
 	}
-	id, err := RootCommit(context.Background(), dir)
+	root, err := RootCommit(context.Background(), dir, Root{})
+	id := root.Commit
 	if want := git(t, dir, "rev-list", "--max-parents=0", "HEAD"); err != nil || id.String() != want {
 		t.Errorf("root commit %s, %v; want %s", id, err, want)
 	}

@@ -268,27 +268,47 @@ func (r *repo) commitInfo(id gitstore.ID) *finding.Commit {
 	return c
 }
 
-// RootCommit returns the commit in which the history of HEAD began, going by
-// first parents: an identity that all full clones and forks share. A shallow
-// clone can't tell; the error then wraps gitstore.ErrShallow.
-func RootCommit(ctx context.Context, path string) (gitstore.ID, error) {
+// Root is the commit in which the history of Head began, going by first
+// parents.
+type Root struct{ Head, Commit gitstore.ID }
+
+// nearby is how many commits are gone back to meet a head whose root is known.
+const nearby = 2000
+
+// RootCommit finds the root of HEAD: an identity that all full clones and forks
+// share. Known: Optional: what was found earlier, which saves going back further
+// than to its head. A shallow clone can't tell; the error then wraps
+// gitstore.ErrShallow.
+func RootCommit(ctx context.Context, path string, known Root) (Root, error) {
 	r, err := gitstore.Open(path, gitstore.Options{})
 	if err != nil {
-		return gitstore.ID{}, err
+		return Root{}, err
 	}
 	defer r.Close()
 	head, err := r.Head()
 	if err != nil {
-		return gitstore.ID{}, err
+		return Root{}, err
 	}
 	if head.ID.IsZero() {
-		return gitstore.ID{}, fmt.Errorf("finding the root commit: %w: the repository has no commit yet", gitstore.ErrNotFound)
+		return Root{}, fmt.Errorf("finding the root commit: %w: the repository has no commit yet", gitstore.ErrNotFound)
+	}
+	if !known.Head.IsZero() {
+		for id, n := head.ID, 0; n < nearby; n++ {
+			if id == known.Head {
+				return Root{Head: head.ID, Commit: known.Commit}, nil
+			}
+			c, err := r.Commit(id)
+			if err != nil || len(c.Parents) == 0 {
+				break
+			}
+			id = c.Parents[0]
+		}
 	}
 	id, err := r.RootCommit(ctx, head.ID)
 	if err != nil {
-		return id, fmt.Errorf("finding the root commit: %w", err)
+		return Root{}, fmt.Errorf("finding the root commit: %w", err)
 	}
-	return id, nil
+	return Root{Head: head.ID, Commit: id}, nil
 }
 
 // readIgnoreFile reads an ignore file of the user's, not the repository's.
