@@ -300,6 +300,12 @@ func (p *program) testUnreadableFolder(t *testing.T) {
 	run(dir).want(t, 1, 5*time.Second, "cannot be read ×2", "closed", "file.py", "permission denied")
 	run(filepath.Join(dir, "closed")).want(t, 2, 5*time.Second, "error: ", "closed", "permission denied")
 	run(filepath.Join(dir, "file.py")).want(t, 2, 5*time.Second, "error: ", "file.py", "permission denied")
+	// The same as a git work tree: its own reader of folders must say so, too.
+	initGit := exec.Command("git", "init", "-q", dir)
+	if out, err := initGit.CombinedOutput(); err != nil {
+		t.Fatalf("git init: %v: %s", err, out)
+	}
+	run(dir).want(t, 1, 5*time.Second, "unreadable", "closed", "file.py", "permission denied")
 }
 
 func (p *program) testInterruptedInput(t *testing.T) {
