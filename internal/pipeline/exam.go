@@ -40,7 +40,7 @@ func (e *exam) chunks(ctx context.Context, r io.Reader, buf []byte, last bool) e
 	for {
 		var err error
 		if !last {
-			if buf, last, err = w.fill(ctx, r, buf, chunkSize); err != nil {
+			if buf, last, err = w.fill(ctx, r, buf, w.wanted()); err != nil {
 				return err
 			}
 		}
@@ -83,6 +83,17 @@ func (e *exam) chunks(ctx context.Context, r io.Reader, buf []byte, last bool) e
 	}
 }
 
+// wanted is how much of the file is held at once, in bytes.
+func (w *worker) wanted() int {
+	n := int64(chunkSize)
+	for i := range w.wants {
+		if w.wants[i] {
+			n = max(n, min(w.l.infos[i].WholeFile, w.l.opts.MaxFileSize))
+		}
+	}
+	return int(n)
+}
+
 // examine offers one chunk to the scanners and returns how much of its end the
 // next one has to repeat.
 func (e *exam) examine(ctx context.Context, content []byte, last bool) (overlap int, err error) {
@@ -92,19 +103,21 @@ func (e *exam) examine(ctx context.Context, content []byte, last bool) (overlap 
 	if c.Size < 0 && whole {
 		c.Size = int64(len(content))
 	}
-	if c.Fresh, err = e.fresh(whole); err != nil {
-		return 0, err
-	}
+	below, own := e.relate(&c, whole)
 	for i, s := range w.l.opts.Scanners {
 		if !w.wants[i] {
 			continue
 		}
 		info := &w.l.infos[i]
+		c.Base = nil
+		if below != nil {
+			c.Base = below.states[i]
+		}
 		if !whole && info.ChunkOverlap == 0 {
 			w.wants[i] = false
 			e.maybe[i] = false // it is wanted: the cache must not say otherwise
 			w.skip(i, outcome.Skip{Path: e.f.Path, Reason: "too large for the " + info.Name + " scanner", Failed: true,
-				Detail: fmt.Sprintf("more than %s", size(chunkSize))})
+				Detail: fmt.Sprintf("more than %s", size(int64(len(content))))})
 			continue
 		}
 		overlap = max(overlap, info.ChunkOverlap)
@@ -125,7 +138,13 @@ func (e *exam) examine(ctx context.Context, content []byte, last bool) (overlap 
 		if res.Gap != "" {
 			r.Gap = res.Gap
 		}
+		if own != nil {
+			own.states[i] = res.State
+		}
 		w.counts[i].bytes += int64(len(content))
+	}
+	if own != nil && own.silent || own == nil && below != nil && below.silent && !marked(content, c.Kept) {
+		return 0, nil // the content is whole, and has no directives
 	}
 	e.direct(content, last)
 	return min(overlap, len(content)/2), nil
@@ -169,20 +188,55 @@ func (e *exam) direct(content []byte, last bool) {
 	e.said.Problems = append(e.said.Problems, p...)
 }
 
-// fresh returns the parts of the content that have to be looked at; nil: all.
-func (e *exam) fresh(whole bool) ([]scanner.Range, error) {
-	if e.f.Fresh == nil || !whole || !e.exact {
+// relate tells the scanners what the content has in common with the one that it
+// is built upon. It returns what is known of that one, nil if nothing is, and
+// where to note what will be known of this one, nil if nobody will ask.
+func (e *exam) relate(c *scanner.Chunk, whole bool) (below, own *base) {
+	v := e.f.Version
+	if v == nil || !whole || !e.exact {
 		return nil, nil
 	}
-	ranges, err := e.f.Fresh()
-	if err != nil {
-		return nil, err
+	if v.Based && e.w.bases[v.Level-1].known {
+		if kept := v.Kept(); kept != nil {
+			below = &e.w.bases[v.Level-1]
+			c.Kept = e.w.kept[:0]
+			for _, k := range kept {
+				c.Kept = append(c.Kept, scanner.Kept(k))
+			}
+			e.w.kept = c.Kept
+		}
 	}
-	out := make([]scanner.Range, len(ranges))
-	for i, r := range ranges {
-		out[i] = scanner.Range(r)
+	if !v.Leaf {
+		c.Remember = true
+		own = &e.w.bases[v.Level]
+		own.known = true
+		if below != nil && below.silent {
+			own.silent = !marked(c.Content, c.Kept)
+		} else {
+			own.silent = !bytes.Contains(c.Content, []byte(triage.Marker))
+		}
 	}
-	return out, nil
+	return below, own
+}
+
+// marked reports whether a content has the marker of directives elsewhere than
+// in what it has from one that has none.
+func marked(content []byte, kept []scanner.Kept) bool {
+	const seam = len(triage.Marker) - 1
+	at := 0
+	for i := 0; i <= len(kept); i++ {
+		to := len(content)
+		if i < len(kept) {
+			to = kept[i].From
+		}
+		if bytes.Contains(content[max(0, at-seam):min(len(content), to+seam)], []byte(triage.Marker)) {
+			return true
+		}
+		if i < len(kept) {
+			at = kept[i].To
+		}
+	}
+	return false
 }
 
 // finish keeps and remembers the results of the whole file.
@@ -206,9 +260,7 @@ func (e *exam) finish(id string) {
 		case w.wants[i]:
 			r := e.results[i]
 			store(w.key(i, e.f, id), len(r.Findings)+len(r.Facts)+len(r.Gap) == 0, r)
-			if !w.l.again {
-				w.counts[i].files++
-			}
+			w.counts[i].files++
 			w.take(i, e.f, r)
 		case e.maybe[i] && w.l.broken[i].Load() == nil && c != nil && id != "":
 			c.Put(w.key(i, e.f, id), unwanted)

@@ -48,6 +48,10 @@ type Options struct {
 	MaxFileSize int64
 	// Cache: Optional: remembers results. Default: nothing is remembered.
 	Cache *cache.Cache
+	// Whole: Optional: everything that there is after a change, of which the
+	// source is a part. Scanners whose findings need more than one file are
+	// told of all files, if the change has something for them.
+	Whole source.Source
 	// Progress: Optional: counts what has been done, to be read concurrently.
 	Progress *Progress
 }
@@ -67,6 +71,9 @@ type Looked struct {
 	Scanners   []outcome.Scanner
 	Skips      []outcome.Skip
 	Notices    []outcome.Notice
+	// Changed are, by scanner, the files of the change that concern it, where
+	// its findings are of everything that there is after the change.
+	Changed map[string]map[string]bool
 	// Incomplete says why the look ended early; empty if it did not.
 	Incomplete string
 }
@@ -77,6 +84,7 @@ type look struct {
 	infos []scanner.Info
 	// broken[i] is set when scanner i failed as such: it is not asked again.
 	broken []atomic.Pointer[string]
+	notRun []string         // by scanner: why it did not do its work; else empty
 	facts  [][]scanner.Fact // by scanner, guarded by mu
 
 	mu       sync.Mutex
@@ -85,10 +93,6 @@ type look struct {
 	unnamed  int          // skips beyond maxSkips, guarded by mu
 	own      int          // of out.Skips, those of one scanner alone, guarded by mu
 	findings atomic.Int64
-	// families are those in which something was found, guarded by mu while the
-	// source is walked. again is set while they are looked at as a whole.
-	families map[int]bool
-	again    bool
 }
 
 // Look walks the source and has every file examined. What cannot be looked at
@@ -96,33 +100,38 @@ type look struct {
 // be walked at all is an error. When ctx is done, Look returns soon with what
 // there is and Incomplete set.
 func Look(ctx context.Context, src source.Source, opts Options) (*Looked, error) {
+	l := newLook(opts)
+	workers, err := l.walk(ctx, src)
+	if err != nil {
+		return nil, err
+	}
+	l.conclude(ctx)
+	l.account(workers)
+	l.out.Notices = append(l.out.Notices, src.Notices()...)
+	return &l.out, nil
+}
+
+func newLook(opts Options) *look {
 	opts.Workers = cmp.Or(opts.Workers, runtime.GOMAXPROCS(0))
 	opts.MaxFileSize = cmp.Or(opts.MaxFileSize, DefaultMaxFileSize)
 	if opts.Progress == nil {
 		opts.Progress = &Progress{}
 	}
-	l := &look{opts: opts, broken: make([]atomic.Pointer[string], len(opts.Scanners)), facts: make([][]scanner.Fact, len(opts.Scanners))}
-	l.out.Directives, l.families = map[string]triage.FileDirectives{}, map[int]bool{}
+	l := &look{opts: opts, broken: make([]atomic.Pointer[string], len(opts.Scanners)), notRun: make([]string, len(opts.Scanners)), facts: make([][]scanner.Fact, len(opts.Scanners))}
+	l.out.Directives = map[string]triage.FileDirectives{}
 	for _, s := range opts.Scanners {
 		l.infos = append(l.infos, s.Info())
 	}
+	return l
+}
 
-	workers := make([]*worker, opts.Workers)
+// walk has all files of the source examined and gathers what was seen.
+func (l *look) walk(ctx context.Context, src source.Source) ([]*worker, error) {
+	workers := make([]*worker, l.opts.Workers)
 	for i := range workers {
 		workers[i] = newWorker(l)
 	}
-	walkErr := l.work(ctx, workers, func(file func(source.File) error) error {
-		return src.Walk(ctx, file, func(s outcome.Skip) error {
-			l.skip(s)
-			return ctx.Err()
-		})
-	})
-	if fam, ok := src.(source.Families); ok && walkErr == nil && len(l.families) > 0 {
-		l.again = true
-		walkErr = l.work(ctx, workers, func(file func(source.File) error) error {
-			return fam.Again(ctx, l.families, file)
-		})
-	}
+	walkErr := l.work(ctx, workers, src)
 	if walkErr != nil && ctx.Err() == nil {
 		return nil, walkErr
 	}
@@ -130,38 +139,49 @@ func Look(ctx context.Context, src source.Source, opts Options) (*Looked, error)
 		l.out.Incomplete = reason(err)
 	}
 	l.gather(workers)
-	l.conclude(ctx)
-	l.account(workers)
-	l.out.Notices = append(l.out.Notices, src.Notices()...)
-	return &l.out, nil
+	return workers, nil
 }
 
-// work has the workers examine every file that walk names.
-func (l *look) work(ctx context.Context, workers []*worker, walk func(file func(source.File) error) error) error {
-	files := make(chan source.File, 16*len(workers))
+// work has the workers examine every file of the source.
+func (l *look) work(ctx context.Context, workers []*worker, src source.Source) error {
+	skip := func(s outcome.Skip) error {
+		l.skip(s)
+		return ctx.Err()
+	}
+	if g, ok := src.(source.Grouped); ok {
+		return hand(ctx, workers, 1, func(w *worker, group source.Group) {
+			if err := group(ctx, func(f source.File) error { w.file(ctx, f); return ctx.Err() }); err != nil && ctx.Err() == nil {
+				l.skip(outcome.Skip{Path: ".", Reason: "cannot be read", Detail: err.Error(), Failed: true})
+			}
+		}, func(group func(source.Group) error) error { return g.Groups(ctx, group, skip) })
+	}
+	return hand(ctx, workers, 16, func(w *worker, f source.File) { w.file(ctx, f) },
+		func(file func(source.File) error) error { return src.Walk(ctx, file, skip) })
+}
+
+// hand has the workers do everything that walk names. ahead is how many things
+// may wait for each worker.
+func hand[T any](ctx context.Context, workers []*worker, ahead int, do func(*worker, T), walk func(func(T) error) error) error {
+	things := make(chan T, ahead*len(workers))
 	var wg sync.WaitGroup
 	for _, w := range workers {
 		wg.Go(func() {
-			for f := range files {
-				if ctx.Err() != nil {
-					continue // drain, so that walk is not stuck
-				}
-				w.file(ctx, f)
-				if !l.again {
-					l.opts.Progress.Files.Add(1)
+			for t := range things {
+				if ctx.Err() == nil { // else drain, so that walk is not stuck
+					do(w, t)
 				}
 			}
 		})
 	}
-	err := walk(func(f source.File) error {
+	err := walk(func(t T) error {
 		select {
-		case files <- f:
+		case things <- t:
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	})
-	close(files)
+	close(things)
 	wg.Wait()
 	return err
 }
@@ -227,18 +247,50 @@ func (l *look) conclude(ctx context.Context) {
 		if !ok || l.broken[i].Load() != nil || l.out.Incomplete != "" {
 			continue
 		}
-		more, err := concluded(ctx, c, l.facts[i])
+		facts, err := l.everywhere(ctx, i)
+		var more []finding.Finding
+		if err == nil {
+			more, err = concluded(ctx, c, facts)
+		}
 		if ctx.Err() != nil {
 			l.out.Incomplete = reason(ctx.Err())
 			break
 		}
-		if err != nil {
+		if notRun := (*scanner.NotRunError)(nil); errors.As(err, &notRun) {
+			l.notRun[i] = notRun.Reason
+		} else if err != nil {
 			l.fail(i, err)
 			continue
 		}
 		l.out.Findings = append(l.out.Findings, more...)
 	}
 	slices.SortStableFunc(l.out.Findings, finding.Finding.Compare)
+}
+
+// everywhere returns the facts of scanner i: of the whole tree, if only a change
+// of it was looked at and that has facts.
+func (l *look) everywhere(ctx context.Context, i int) ([]scanner.Fact, error) {
+	if l.opts.Whole == nil || len(l.facts[i]) == 0 {
+		return l.facts[i], nil
+	}
+	changed := map[string]bool{}
+	for _, f := range l.facts[i] {
+		changed[f.Path] = true
+	}
+	if l.out.Changed == nil {
+		l.out.Changed = map[string]map[string]bool{}
+	}
+	l.out.Changed[l.infos[i].Name] = changed
+	o := l.opts
+	o.Scanners, o.Whole, o.Progress = []scanner.Scanner{l.opts.Scanners[i]}, nil, nil
+	all := newLook(o)
+	if _, err := all.walk(ctx, l.opts.Whole); err != nil {
+		return nil, fmt.Errorf("looking at what the change leaves as it was: %w", err)
+	}
+	if why := all.broken[0].Load(); why != nil {
+		return nil, fmt.Errorf("looking at what the change leaves as it was: %s", *why)
+	}
+	return all.facts[0], nil
 }
 
 // concluded is c's conclusion. A panic fails the scanner, not the look.
@@ -290,6 +342,8 @@ func (l *look) account(workers []*worker) {
 		switch why := l.broken[i].Load(); {
 		case why != nil:
 			o.Status, o.Reason = outcome.Failed, *why
+		case l.notRun[i] != "":
+			o.Status, o.Reason = outcome.NotRun, l.notRun[i]
 		case l.out.Incomplete != "":
 			o.Status, o.Reason = outcome.Partial, l.out.Incomplete
 		case gaps > 0:

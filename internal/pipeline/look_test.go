@@ -368,3 +368,111 @@ func TestTooManyFindings(t *testing.T) {
 		t.Errorf("%d skips, the last %+v, %+v", n, l.Skips[n-1], l.Scanners)
 	}
 }
+
+// heldContent lies in memory, as the blobs of a history do.
+type heldContent struct {
+	*strings.Reader
+	content string
+}
+
+func (h heldContent) Bytes() []byte { return []byte(h.content) }
+func (heldContent) Close() error    { return nil }
+
+// What is decoded comes once, whether it is read or lies in memory.
+func TestDecodedOnce(t *testing.T) {
+	const bom = "\xef\xbb\xbfone\nneedle\n"
+	src := files(map[string]string{"read": bom})
+	src.addReader(source.File{Path: "held", Size: int64(len(bom))}, func() (io.ReadCloser, error) {
+		return heldContent{strings.NewReader(bom), bom}, nil
+	})
+	l := mustLook(t, src, Options{Scanners: scanners(finder("f", "needle")), Workers: 1})
+	if diff := cmp.Diff([]string{"held:2:1", "read:2:1"}, places(l)); diff != "" {
+		t.Errorf("places (-want +got):\n%s", diff)
+	}
+}
+
+// groupedSource offers versions of a file, each built upon the one before.
+type groupedSource struct {
+	fakeSource
+	kept func(level int) []source.Kept
+}
+
+func (s *groupedSource) Groups(_ context.Context, group func(source.Group) error, _ func(outcome.Skip) error) error {
+	return group(func(ctx context.Context, file func(source.File) error) error {
+		for i, f := range s.files {
+			f.Version = &source.Version{
+				Level: i, Based: i > 0, Leaf: i == len(s.files)-1, Last: i > 0,
+				Kept: func() []source.Kept { return s.kept(i) },
+			}
+			if err := file(f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Of versions of a file a scanner is told what it remembers of the one before,
+// so far as that was examined, as it is, by that scanner.
+func TestVersions(t *testing.T) {
+	src := &groupedSource{kept: func(int) []source.Kept { return []source.Kept{{From: 0, To: 2, Base: 0}} }}
+	for i, content := range []string{"zero", "one", "\xff\xfet\x00w\x00o\x00", "three", "four\x00", "five", "six"} {
+		src.add(source.File{Path: fmt.Sprint(i)}, content)
+	}
+	s := finder("f", "needle")
+	s.wants = func(m scanner.Meta) bool { return m.Type != scanner.Binary }
+	var bases []string
+	s.scan = func(_ context.Context, c *scanner.Chunk) (scanner.Result, error) {
+		bases = append(bases, fmt.Sprintf("%s upon %v, kept %d, remember %v", c.Path, c.Base, len(c.Kept), c.Remember))
+		return scanner.Result{State: c.Path}, nil
+	}
+	other := finder("other", "needle")
+	l := mustLook(t, src, Options{Scanners: scanners(s, other), Workers: 1})
+	want := []string{
+		"0 upon <nil>, kept 0, remember true",
+		"1 upon 0, kept 1, remember true",
+		"2 upon <nil>, kept 0, remember false", // UTF-16: the scanner sees other bytes than are stored
+		"3 upon <nil>, kept 0, remember true",
+		"5 upon <nil>, kept 1, remember true", // 4 is binary
+		"6 upon 5, kept 1, remember false",    // nothing is built upon it
+	}
+	if diff := cmp.Diff(want, bases); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, c := range other.scanned {
+		if c.Base != nil {
+			t.Errorf("%s: a scanner that remembers nothing is given %v", c.Path, c.Base)
+		}
+	}
+	if l.Scanners[0].Files != 6 || l.Scanners[1].Files != 7 {
+		t.Errorf("%+v", l.Scanners)
+	}
+}
+
+// Directives are found in what is kept as in what is new.
+func TestVersionsWithDirectives(t *testing.T) {
+	const head, tail = "first line\n", "last line\n"
+	directive := "x # " + triage.Marker + ` rule-id reason="a good one" until=2027-01-31` + "\n"
+	var contents []string
+	src := &groupedSource{}
+	for i, c := range []string{head + tail, head + directive + tail, head + directive + "y\n" + tail, head + tail} {
+		contents = append(contents, c)
+		src.add(source.File{Path: fmt.Sprint(i)}, c)
+	}
+	src.kept = func(level int) []source.Kept {
+		if level == 0 {
+			return nil
+		}
+		base, c := contents[level-1], contents[level]
+		return []source.Kept{
+			{From: 0, To: len(head), Base: 0},
+			{From: len(c) - len(tail), To: len(c), Base: len(base) - len(tail)},
+		}
+	}
+	l := mustLook(t, src, Options{Scanners: scanners(finder("f", "needle")), Workers: 1})
+	for path, want := range map[string]int{"0": 0, "1": 1, "2": 1, "3": 0} {
+		if n := len(l.Directives[path].Directives); n != want {
+			t.Errorf("version %s: %d directives, want %d", path, n, want)
+		}
+	}
+}

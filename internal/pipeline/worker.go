@@ -28,6 +28,16 @@ type worker struct {
 	directives map[string]triage.FileDirectives
 	facts      [][]scanner.Fact
 	counts     []count
+	bases      []base // by level, of the group that is being looked at
+	kept       []scanner.Kept
+}
+
+// base is what is known of a content when others are looked at that are built
+// upon it.
+type base struct {
+	known  bool            // it was examined, byte for byte as it is stored
+	states []scanner.State // by scanner
+	silent bool            // it holds no directives
 }
 
 type count struct {
@@ -57,7 +67,12 @@ func (w *worker) file(ctx context.Context, f source.File) {
 		if v := recover(); v != nil {
 			w.l.skip(outcome.Skip{Path: f.Path, Reason: "examining it failed", Detail: printable(v).Error(), Failed: true})
 		}
+		w.l.opts.Progress.Files.Add(1)
+		if v := f.Version; v != nil && v.Last && v.Level > 0 {
+			w.bases[v.Level-1].clear()
+		}
 	}()
+	w.forget(f)
 	m := scanner.Meta{Path: f.Path, Name: path.Base(f.Path), Ext: strings.ToLower(path.Ext(f.Path)), Size: f.Size, Historical: f.Historical}
 	if f.Commit != nil {
 		m.Commit = f.Commit.ID
@@ -81,6 +96,25 @@ func (w *worker) file(ctx context.Context, f source.File) {
 		}
 		w.l.skip(s)
 	}
+}
+
+// forget clears what is known of contents that f is not built upon.
+func (w *worker) forget(f source.File) {
+	level := 0
+	if f.Version != nil {
+		level = f.Version.Level
+	}
+	for len(w.bases) <= level {
+		w.bases = append(w.bases, base{states: make([]scanner.State, len(w.wants))})
+	}
+	for i := level; i < len(w.bases); i++ {
+		w.bases[i].clear()
+	}
+}
+
+func (b *base) clear() {
+	clear(b.states)
+	b.known, b.silent = false, false
 }
 
 // ask fills wants; it reports whether any scanner wants the file.
@@ -144,10 +178,8 @@ func (w *worker) remembered(f source.File, m scanner.Meta, id string) bool {
 	}
 	for i, a := range answers {
 		if w.wants[i] && !bytes.Equal(a, unwanted) {
-			if !w.l.again {
-				w.counts[i].files++
-				w.counts[i].cached++
-			}
+			w.counts[i].files++
+			w.counts[i].cached++
 			w.take(i, f, results[i])
 		}
 	}
@@ -168,12 +200,6 @@ func (w *worker) take(i int, f source.File, r scanner.Result) {
 	}
 	if len(r.Facts) > 0 {
 		w.facts[i] = append(w.facts[i], scanner.Fact{Path: f.Path, Data: bytes.Clone(r.Facts)})
-	}
-	if f.Family != 0 && len(r.Findings) > 0 && !w.l.again {
-		w.l.mu.Lock()
-		w.l.families[f.Family] = true
-		w.l.mu.Unlock()
-		return // all of the family is looked at again, as a whole
 	}
 	for _, x := range r.Findings {
 		if w.l.findings.Add(1) > maxFindings {
@@ -229,7 +255,11 @@ func (w *worker) read(ctx context.Context, f source.File, m scanner.Meta) (err e
 	e := exam{w: w, f: f, m: m, maybe: maybe, results: make([]scanner.Result, len(w.wants)), line: 1, exact: exact}
 	var r io.Reader = rc
 	if enc != textenc.UTF8 && enc != textenc.Binary {
-		r = textenc.NewReader(io.MultiReader(bytes.NewReader(bytes.Clone(head)), rc), enc)
+		whole := io.MultiReader(bytes.NewReader(bytes.Clone(head)), rc)
+		if last { // head is all of it, and of what is held nothing was read from rc
+			whole = bytes.NewReader(bytes.Clone(head))
+		}
+		r = textenc.NewReader(whole, enc)
 		head, last = w.buf[:0], false
 	}
 	return e.chunks(ctx, r, head, last)

@@ -47,16 +47,22 @@ type Chunk struct {
 	Line    int   // line number of Content[0], from 1
 	Column  int   // bytes of that line before Content[0]; 0 for all but pieces of one very long line
 	Last    bool  // no chunk follows
-	// Fresh, if not nil, are the ranges of Content, ascending, that another
-	// content at the same path does not have, which is examined as well. What
-	// lies outside of them, and far enough from them, need not be looked at. A
-	// finding then only tells that there is one: the content is examined again,
-	// as a whole.
-	Fresh []Range
+	// Base, if not nil, is the State that Scan returned for another content, perhaps
+	// at another path, and Kept, ascending, is what this content has from that
+	// one. It is a help: the result is the same as without it.
+	Base State
+	Kept []Kept
+	// Remember says that State is wanted.
+	Remember bool
 }
 
-// Range is a part of a content, in bytes: From is in it, To is not.
-type Range struct{ From, To int }
+// Kept is a part of a content, in bytes: From is in it, To is not. The base has
+// the same bytes from Base on.
+type Kept struct{ From, To, Base int }
+
+// State is what a scanner remembers of a content, to look faster at others that
+// are like it. It is immutable, and known to the scanner alone.
+type State any
 
 // Result is what a scanner says of one chunk. It is cached: it must hold no
 // secret value.
@@ -67,6 +73,8 @@ type Result struct {
 	Facts json.RawMessage `json:"facts,omitempty"`
 	// Gap says what of the chunk was not looked at, and why; empty if nothing.
 	Gap string `json:"gap,omitempty"`
+	// State: Optional: see Chunk.Base.
+	State State `json:"-"`
 }
 
 // Info describes a scanner.
@@ -78,6 +86,9 @@ type Info struct {
 	// the next one for very large files. 0 means that the scanner takes only
 	// whole files; a larger file is then reported as not looked at.
 	ChunkOverlap int
+	// WholeFile is, for a scanner that takes only whole files, how large they
+	// may be, in bytes. 0: as large as a chunk is anyway.
+	WholeFile int64
 }
 
 // Scanner looks at content.
@@ -101,7 +112,16 @@ type Fact struct {
 
 // Concluder is implemented by scanners whose findings need more than one file:
 // after the last chunk, Conclude is called once with the facts of all files in
-// the order of their paths.
+// the order of their paths. Where only a change is looked at and it has facts,
+// they are those of all files after the change.
 type Concluder interface {
+	// Conclude returns findings, and beside them a *NotRunError when what it
+	// needs to look is missing or out of date.
 	Conclude(ctx context.Context, facts []Fact) ([]finding.Finding, error)
 }
+
+// NotRunError says that a scanner did not do its work although nothing is wrong
+// with what it was to look at. The run then says "not run", never "clean".
+type NotRunError struct{ Reason string }
+
+func (e *NotRunError) Error() string { return e.Reason }

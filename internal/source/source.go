@@ -26,29 +26,46 @@ type File struct {
 	Commit *finding.Commit
 	// Historical is true when the content is not part of the examined tree.
 	Historical bool
-	// Family, if not 0, joins contents of which each differs from another one of
-	// the family at the same path, but for one that stands alone. See Families.
-	Family int
-	// Fresh: Optional: returns the ranges of the content, ascending, that the
-	// other content does not have. It is nil for the one that stands alone.
-	// ContentID then names both contents.
-	Fresh func() ([]Range, error)
+	// Version, if not nil, says what the content has in common with another one
+	// of the same Group.
+	Version *Version
 	// Open returns the content. It may be called at most once, from any
 	// goroutine, also after Walk went on to other files.
 	Open func() (io.ReadCloser, error)
 }
 
-// Range is a part of a content, in bytes: From is in it, To is not.
-type Range struct{ From, To int }
+// Version places one content among those of a group, each of which may be built
+// upon one that came before it.
+type Version struct {
+	// Level is how many contents this one is built upon. Its base is the last
+	// one that came at the level before.
+	Level int
+	// Based is true if the base came.
+	Based bool
+	// Leaf is true if no other content is built upon this one, Last if none but
+	// this one and those upon it remain that are built upon its base.
+	Leaf, Last bool
+	// Kept returns, ascending, what the content has from its base, and is to be
+	// called after Open. nil: unknown.
+	Kept func() []Kept
+}
 
-// Families is implemented by sources whose files have a Family. To look at what
-// is fresh in each content finds in every family what is to be found in one of
-// its contents; which of them, and since which commit, is found by looking at
-// the whole family again.
-type Families interface {
-	// Again calls file for all contents of the families, without Fresh. It may
-	// be called once, after Walk.
-	Again(ctx context.Context, families map[int]bool, file func(File) error) error
+// Kept is a part of a content, in bytes: From is in it, To is not. The base has
+// the same bytes from Base on.
+type Kept struct{ From, To, Base int }
+
+// Group is a number of files that are best looked at one right after the other.
+// It calls file for each and stops at the first error that file returns. The
+// Open of a file is to be called before file returns, if at all, and what it
+// returned is not to be used afterwards.
+type Group func(ctx context.Context, file func(File) error) error
+
+// Grouped is implemented by sources whose files come in groups.
+type Grouped interface {
+	Source
+	// Groups is Walk for groups. Each may be called from any goroutine, once,
+	// also while Groups goes on.
+	Groups(ctx context.Context, group func(Group) error, skip func(outcome.Skip) error) error
 }
 
 // Source is an asset whose files can be walked.

@@ -25,7 +25,9 @@ type candidate struct {
 	match      span // in the chunk
 	secret     span // in the chunk; of a decoded secret, of its encoded form
 	pathOnly   bool
-	assignment *assign.Assignment
+	needs      span               // in the chunk, and beyond it: what was looked at to judge it
+	named      bool               // it is the value of an assignment
+	assignment *assign.Assignment // while it is being judged
 	severity   finding.Severity
 	confidence finding.Confidence
 	evidence   []string
@@ -141,9 +143,30 @@ func (x *examination) consider(c candidate) {
 		c.value = bytes.Clone(secret)
 		c.notes = append(c.notes, "decoded from "+x.layer.how)
 		c.match, c.secret = x.layer.origin(c.match), x.layer.origin(c.secret)
-		c.assignment = nil
+		c.needs = x.layer.seen()
+	} else {
+		line := lineAround(x.text, c.match)
+		c.needs = span{min(c.needs.lo, line.lo) - freshMargin, max(c.needs.hi, line.hi) + freshMargin}
+		c.named = c.assignment != nil
 	}
+	c.assignment = nil
 	x.found = append(x.found, c)
+}
+
+// compare orders candidates that are about the same characters.
+func (c *candidate) compare(d *candidate) int {
+	return cmp.Or(
+		cmp.Compare(c.match.lo, d.match.lo),
+		cmp.Compare(c.match.hi, d.match.hi),
+		bytes.Compare(c.value, d.value),
+		slices.Compare(c.notes, d.notes),
+	)
+}
+
+// seen is the part of the chunk that the spliced text was made from, and what
+// made the decoded run begin and end where it does.
+func (l *layer) seen() span {
+	return span{l.source.lo - contextBefore - runEdge, l.source.hi + contextAfter + runEdge}
 }
 
 // origin maps a range of the spliced text to the chunk.
@@ -245,13 +268,18 @@ const lineBytes = 16 << 10
 
 // lineOf returns the line or lines of a match.
 func lineOf(text []byte, w span) []byte {
+	line := lineAround(text, w)
+	return text[line.lo:line.hi]
+}
+
+func lineAround(text []byte, w span) span {
 	lo := max(0, w.lo-lineBytes)
 	lo += bytes.LastIndexByte(text[lo:w.lo], '\n') + 1
 	hi := min(len(text), w.hi+lineBytes)
 	if n := bytes.IndexByte(text[w.hi:hi], '\n'); n >= 0 {
 		hi = w.hi + n
 	}
-	return text[lo:hi]
+	return span{lo, hi}
 }
 
 // pathJudgement is what the path alone says of everything in the file.
@@ -341,7 +369,7 @@ func (x *examination) findings(keep func(Credential)) []finding.Finding {
 		}
 		value := c.bytes(text)
 		prefix := ""
-		if !c.decoded && c.assignment == nil {
+		if !c.decoded && !c.named {
 			prefix = visiblePrefix(value, c.rule.Keywords)
 		}
 		loc.Excerpt, loc.MarkStart, loc.MarkEnd = excerpt(text, c.secret, x.masks, prefix)

@@ -1,13 +1,9 @@
 package secret
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -23,6 +19,7 @@ type engine struct {
 	set    *rule.Set
 	words  *keyword.Automaton
 	byWord [][]int32 // word → indexes of rules
+	reach  []int     // word → how far from it a change may matter, in bytes
 	// folding is the index from which words are not keywords but characters
 	// that regular expressions fold into ASCII letters (K, ſ): where one
 	// occurs, windows cannot be relied on.
@@ -30,9 +27,12 @@ type engine struct {
 	always  []int32 // rules without keywords
 	paths   []int32 // rules about paths alone
 	// parts are the rules that composite rules require.
-	parts   map[int32]bool
-	index   map[string]int32
-	scratch sync.Pool
+	parts map[int32]bool
+	// placed is set if some list of what is allowed names paths, pinned if one
+	// names commits: then results are those of one path, or of one commit.
+	placed, pinned bool
+	index          map[string]int32
+	scratch        sync.Pool
 }
 
 // foldedLetters are the non-ASCII characters that (?i) lets stand for k and s.
@@ -63,12 +63,17 @@ func newEngine(set *rule.Set) (*engine, error) {
 			e.byWord[n] = append(e.byWord[n], int32(i))
 		}
 	}
+	e.bind(set.Allowlists)
 	for _, r := range set.Rules {
+		e.bind(r.Allowlists)
 		for _, q := range r.Required {
 			e.parts[e.index[q.RuleID]] = true
 		}
 	}
 	e.folding = uint32(len(words))
+	for _, rules := range e.byWord {
+		e.reach = append(e.reach, e.farthest(rules))
+	}
 	words = append(words, foldedLetters...)
 	var err error
 	if e.words, err = keyword.New(words); err != nil {
@@ -78,6 +83,13 @@ func newEngine(set *rule.Set) (*engine, error) {
 		return &examination{e: e, state: make([]ruleState, len(set.Rules)), spans: make([][]span, len(set.Rules)), runs: make([]run, len(set.Rules))}
 	}
 	return e, nil
+}
+
+func (e *engine) bind(lists []*rule.Allowlist) {
+	for _, a := range lists {
+		e.placed = e.placed || len(a.Paths) > 0
+		e.pinned = e.pinned || len(a.Commits) > 0
+	}
 }
 
 func (e *engine) wantsPath(path string) bool {
@@ -120,8 +132,14 @@ type examination struct {
 	touched []int32
 	found   []candidate
 	gap     string // what was given up; empty if nothing
-	masks   []span // of everything that may not be shown
-	whole   bool   // the content holds characters that fold into ASCII letters
+	// base is what is known of the content that this one is built upon, and
+	// fresh what of this one has to be looked at because of it; nil: everything.
+	base  *memory
+	fresh freshness
+	inherited
+	left  *memory // for others to inherit
+	masks []span  // of everything that may not be shown
+	whole bool    // the content holds characters that fold into ASCII letters
 	// everywhere makes expressions run over the whole text, for tests.
 	everywhere bool
 
@@ -166,7 +184,7 @@ func (x *examination) release() {
 	if cap(x.hits) > 1<<20 {
 		x.hits = nil
 	}
-	x.ctx, x.c, x.text, x.layer, x.gap = nil, nil, nil, nil, ""
+	x.ctx, x.c, x.text, x.layer, x.gap, x.base, x.fresh, x.left = nil, nil, nil, nil, "", nil, nil, nil
 	e.scratch.Put(x)
 }
 
@@ -183,11 +201,15 @@ func (x *examination) run() error {
 	if x.c.Type == scanner.Binary {
 		return nil
 	}
+	x.inherit()
 	if err := x.look(); err != nil {
 		return err
 	}
 	if err := x.decode(); err != nil {
 		return err
+	}
+	if x.c.Remember {
+		x.left = x.remember()
 	}
 	for _, c := range x.found {
 		if !c.pathOnly {
@@ -232,9 +254,12 @@ func (x *examination) look() error {
 	for _, i := range x.touched {
 		x.spans[i] = x.spans[i][:0]
 	}
-	fresh := x.freshness()
-	x.hits = x.scanWords(fresh, x.hits[:0])
-	for _, h := range x.hits {
+	fresh := x.fresh
+	if x.layer != nil {
+		fresh = nil // it was decoded because it is fresh
+	}
+	hits := x.scanWords()
+	for _, h := range hits {
 		if h.Word >= e.folding {
 			x.whole = true
 		}
@@ -247,17 +272,21 @@ func (x *examination) look() error {
 		a                  assign.Assignment
 		assigned           bool
 	)
-	for n, h := range x.hits {
+	near := nearer{fresh: fresh}
+	for n, h := range hits {
 		if h.Word >= e.folding {
 			continue
 		}
 		if n&0xfff == 0xfff && x.ctx.Err() != nil {
 			return x.ctx.Err()
 		}
+		if !x.whole && near.distance(h) > e.reach[h.Word] {
+			continue
+		}
 		for _, i := range e.byWord[h.Word] {
 			r := e.set.Rules[i]
 			if r.AssignedTo != nil {
-				if !fresh.near(int(h.Start)-assignReach, int(h.End)+assignReach) {
+				if !x.affected(int(h.Start), int(h.End)+assignReach) {
 					continue
 				}
 				if h.Start != lastStart || h.End != lastEnd {
@@ -272,7 +301,7 @@ func (x *examination) look() error {
 			if !x.touch(i) {
 				continue
 			}
-			x.widen(i, r.Reach(), int(h.Start), fresh)
+			x.widen(i, r.Reach(), int(h.Start))
 		}
 	}
 	for _, i := range e.always {
@@ -293,6 +322,9 @@ func (x *examination) look() error {
 	for k := 0; k < len(x.touched); k++ {
 		i := x.touched[k]
 		for _, w := range x.spans[i] {
+			if !x.affected(w.lo, w.hi) {
+				continue
+			}
 			if err := x.match(e.set.Rules[i], w); err != nil {
 				return err
 			}
@@ -356,7 +388,7 @@ func (x *examination) match(r *rule.Rule, w span) error {
 			// not hold in the text. No match that counts touches one: windows
 			// have slack, and pieces overlap.
 			if (start > lo || lo == 0) && (end < hi || hi == len(x.text)) {
-				x.matched(r, start, end)
+				x.matched(r, start, end, w)
 			}
 			pos = end
 		}
@@ -383,8 +415,9 @@ func (c *counter) ReadRune() (rune, int, error) {
 }
 
 // matched takes one match of a rule's expression, as gitleaks does: line feeds
-// at its ends do not belong to it, and groups are those of the match alone.
-func (x *examination) matched(r *rule.Rule, start, end int) {
+// at its ends do not belong to it, and groups are those of the match alone. It was
+// found in the window w.
+func (x *examination) matched(r *rule.Rule, start, end int, w span) {
 	for start < end && x.text[start] == '\n' {
 		start++
 	}
@@ -411,7 +444,7 @@ func (x *examination) matched(r *rule.Rule, start, end int) {
 			}
 		}
 	}
-	x.consider(candidate{rule: r, match: span{start, end}, secret: span{sStart, sEnd}})
+	x.consider(candidate{rule: r, match: span{start, end}, secret: span{sStart, sEnd}, needs: w})
 }
 
 // assigned takes one assignment whose name holds a keyword of the rule.
@@ -435,133 +468,6 @@ func (x *examination) assigned(r *rule.Rule, a assign.Assignment) {
 	x.consider(candidate{
 		rule: r, secret: value, assignment: &a,
 		match: span{min(a.NameStart, value.lo), max(a.NameEnd, value.hi)},
+		needs: span{min(a.NameStart, value.lo), max(a.NameEnd, value.hi) + assignReach},
 	})
-}
-
-// neighbours bounds how many places of a part are tried for one composite
-// match, on either side.
-const neighbours = 32
-
-// compose keeps the findings of composite rules that have all of their parts
-// nearby, and drops those of parts that are not reported themselves.
-func (x *examination) compose() {
-	parts := map[string][]candidate{}
-	composite := false
-	for _, c := range x.found {
-		composite = composite || len(c.rule.Required) > 0 || c.rule.SkipReport
-		if x.e.parts[x.e.index[c.rule.ID]] {
-			parts[c.rule.ID] = append(parts[c.rule.ID], c)
-		}
-	}
-	if !composite {
-		return
-	}
-	if x.c.Fresh != nil {
-		return // one half may be fresh, the other not: that there is one is enough
-	}
-	for _, list := range parts {
-		slices.SortFunc(list, func(a, b candidate) int { return cmp.Compare(a.match.lo, b.match.lo) })
-	}
-	kept := make([]candidate, 0, len(x.found))
-	for _, c := range x.found {
-		if c.rule.SkipReport {
-			continue
-		}
-		complete := true
-		for _, q := range c.rule.Required {
-			list := parts[q.RuleID]
-			at, _ := slices.BinarySearchFunc(list, c.match.lo, func(p candidate, lo int) int { return cmp.Compare(p.match.lo, lo) })
-			near := list[max(0, at-neighbours):min(len(list), at+neighbours)]
-			i := slices.IndexFunc(near, func(p candidate) bool { return x.near(c, p, q) })
-			if i < 0 {
-				complete = false
-				break
-			}
-			c.parts = append(c.parts, near[i])
-		}
-		if complete {
-			kept = append(kept, c)
-		}
-	}
-	x.found = append(x.found[:0], kept...)
-}
-
-func (x *examination) near(c, p candidate, q rule.Required) bool {
-	if q.WithinLines != nil {
-		lo, hi := min(c.match.lo, p.match.lo), max(c.match.lo, p.match.lo)
-		if bytes.Count(x.c.Content[lo:hi], []byte{'\n'}) > *q.WithinLines {
-			return false
-		}
-	}
-	if q.WithinColumns != nil {
-		d := x.column(c.match.lo) - x.column(p.match.lo)
-		if max(d, -d) > *q.WithinColumns {
-			return false
-		}
-	}
-	return true
-}
-
-func (x *examination) column(at int) int {
-	lo := max(0, at-lineBytes)
-	return at - lo - bytes.LastIndexByte(x.c.Content[lo:at], '\n')
-}
-
-// resolve keeps one candidate of those that are about the same characters: the
-// most specific. It leaves found ordered by place.
-func (x *examination) resolve() {
-	slices.SortStableFunc(x.found, func(a, b candidate) int {
-		return cmp.Or(
-			-cmp.Compare(a.priority(), b.priority()),
-			-cmp.Compare(a.severity, b.severity),
-			cmp.Compare(a.secret.lo, b.secret.lo),
-			-cmp.Compare(a.secret.hi, b.secret.hi),
-			strings.Compare(a.rule.ID, b.rule.ID),
-		)
-	})
-	var kept []candidate
-	var taken intervals
-	type place struct {
-		rule *rule.Rule
-		at   span
-	}
-	seen := make(map[place]bool, len(x.found))
-	for _, c := range x.found {
-		if !c.pathOnly {
-			id := place{c.rule, c.secret}
-			if seen[id] || (taken.overlaps(c.secret) && !c.stands()) {
-				continue
-			}
-			seen[id] = true
-			taken.add(c.secret)
-		}
-		kept = append(kept, c)
-	}
-	slices.SortStableFunc(kept, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.match.lo, b.match.lo), cmp.Compare(a.match.hi, b.match.hi), strings.Compare(a.rule.ID, b.rule.ID))
-	})
-	x.found = append(x.found[:0], kept...)
-}
-
-// intervals is a set of disjoint ranges, ordered.
-type intervals []span
-
-func (s intervals) at(w span) int {
-	i, _ := slices.BinarySearchFunc(s, w.lo, func(e span, lo int) int { return cmp.Compare(e.hi, lo+1) })
-	return i
-}
-
-func (s intervals) overlaps(w span) bool {
-	i := s.at(w)
-	return i < len(s) && s[i].lo < w.hi
-}
-
-func (s *intervals) add(w span) {
-	i := s.at(w)
-	j := i
-	for j < len(*s) && (*s)[j].lo < w.hi {
-		w.lo, w.hi = min(w.lo, (*s)[j].lo), max(w.hi, (*s)[j].hi)
-		j++
-	}
-	*s = slices.Replace(*s, i, j, w)
 }

@@ -305,5 +305,9 @@ func (s *Scanner) Scan(ctx context.Context, c *scanner.Chunk) (scanner.Result, e
 	if err := x.run(); err != nil {
 		return scanner.Result{}, err
 	}
-	return scanner.Result{Findings: x.findings(s.cfg.Keep), Gap: x.gap}, nil
+	res := scanner.Result{Findings: x.findings(s.cfg.Keep), Gap: x.gap}
+	if x.left != nil {
+		res.State = x.left
+	}
+	return res, nil
 }

@@ -2,11 +2,7 @@ package secret
 
 import (
 	"bytes"
-	"cmp"
-	"slices"
 
-	"bulwark/internal/scanner"
-	"bulwark/internal/scanner/secret/keyword"
 	"bulwark/internal/scanner/secret/rule"
 )
 
@@ -24,9 +20,9 @@ const keywordSlack = 256
 
 // widen adds the window around a hit to those of rule i: the smallest part of
 // the text outside of which no match that holds this keyword can reach. Hits
-// come in the order of their ends. A window far from everything fresh is left
-// out: it is the same in the other content.
-func (x *examination) widen(i int32, reach rule.Reach, at int, fresh freshness) {
+// come in the order of their ends. A window that nothing fresh affects is left
+// out: it is the same in the base.
+func (x *examination) widen(i int32, reach rule.Reach, at int) {
 	w := span{0, len(x.text)}
 	s := x.spans[i]
 	switch {
@@ -38,11 +34,18 @@ func (x *examination) widen(i int32, reach rule.Reach, at int, fresh freshness) 
 		}
 		w.lo = max(0, at-before-slack)
 		w.hi = min(len(x.text), at+reach.Length+slack)
-		if !fresh.near(w.lo-freshMargin, w.hi+freshMargin) {
+		if !x.affected(w.lo, w.hi) {
 			return
 		}
 		for _, n := range reach.Needs {
 			if !bytes.Contains(x.text[w.lo:w.hi], []byte(n)) {
+				return
+			}
+		}
+		if h := reach.Head; h != nil {
+			// A match that holds this keyword begins here.
+			lo, hi := max(0, at-reach.Before-slack), min(len(x.text), at+h.Length+slack)
+			if !h.Expr.Re().Match(x.text[lo:hi]) {
 				return
 			}
 		}
@@ -55,59 +58,6 @@ func (x *examination) widen(i int32, reach rule.Reach, at int, fresh freshness) 
 		return
 	}
 	x.spans[i] = append(s, w)
-}
-
-// How far from a fresh range, in bytes, what is the same may still be judged
-// differently: by the line that it stands in, or by the name that it is
-// assigned to; and how far from it a keyword is looked for. A credential that
-// begins further before what changed in it is one that was changed in its
-// middle.
-const (
-	freshMargin = 256
-	assignReach = 1024
-	wordsNear   = 2 << 10
-)
-
-// freshness tells what has to be looked at; nil: everything.
-type freshness []scanner.Range
-
-// freshness is that of the text that is being looked at. What was decoded is
-// decoded because it is fresh.
-func (x *examination) freshness() freshness {
-	if x.layer != nil {
-		return nil
-	}
-	return x.c.Fresh
-}
-
-// near reports whether something in [lo,hi) is fresh.
-func (f freshness) near(lo, hi int) bool {
-	if f == nil {
-		return true
-	}
-	i, _ := slices.BinarySearchFunc(f, lo, func(r scanner.Range, lo int) int { return cmp.Compare(r.To, lo+1) })
-	return i < len(f) && f[i].From < hi
-}
-
-// scanWords finds the keywords in the text, or in what of it is near something
-// fresh.
-func (x *examination) scanWords(fresh freshness, hits []keyword.Hit) []keyword.Hit {
-	if fresh == nil {
-		return x.e.words.Scan(x.text, hits)
-	}
-	for i := 0; i < len(fresh); {
-		lo, hi := max(0, fresh[i].From-wordsNear), fresh[i].To+wordsNear
-		for i++; i < len(fresh) && fresh[i].From-wordsNear <= hi; i++ {
-			hi = fresh[i].To + wordsNear
-		}
-		from := len(hits)
-		hits = x.e.words.Scan(x.text[lo:min(hi, len(x.text))], hits)
-		for j := range hits[from:] {
-			hits[from+j].Start += int32(lo)
-			hits[from+j].End += int32(lo)
-		}
-	}
-	return hits
 }
 
 // stretch returns the window around a hit of a rule whose matches have no

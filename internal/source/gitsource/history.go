@@ -3,10 +3,10 @@ package gitsource
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 
 	"bulwark/internal/finding"
 	"bulwark/internal/outcome"
@@ -21,8 +21,7 @@ import (
 // about that order, each is built from what was built before.
 type History struct {
 	*repo
-	hist   HistoryOptions
-	walked *histWalk // after Walk
+	hist HistoryOptions
 }
 
 // HistoryOptions restrict a history. The zero value asks for all of it.
@@ -55,54 +54,24 @@ type histBlob struct {
 	path   int32
 }
 
-// histWalk is the state of one walk.
+// histWalk is what was found.
 type histWalk struct {
 	*History
-	seen    [][]uint64 // a bitmap of blobs and trees for each pack
-	loose   map[gitstore.ID]bool
-	ids     []gitstore.ID // loose objects, by histBlob.off
-	blobs   []histBlob
-	paths   []string
-	pathNum map[string]int32
-	links   map[string]bool
-	lost    int
-	skip    func(outcome.Skip) error
+	ids   []gitstore.ID // loose objects, by histBlob.off
+	blobs []histBlob    // in the order of packs
+	paths []string
 
-	// Once all blobs are known, in the order of packs:
 	order   []*gitstore.Commit
-	infos   []*finding.Commit // by commit, made when needed
+	infos   []atomic.Pointer[finding.Commit] // by commit, made when needed
 	current *placeSet
-	bases   []int32 // index of the blob that one is a difference to; -1: none
-	family  []int32 // index of the first of its family
 }
-
-// maxLost is how many missing objects are named one by one.
-const maxLost = 100
 
 // Walk implements source.Source.
 func (h *History) Walk(ctx context.Context, file func(source.File) error, skip func(outcome.Skip) error) error {
-	commits, err := h.commits(ctx, skip)
+	w, err := h.find(ctx, skip)
 	if err != nil {
 		return err
 	}
-	w := &histWalk{History: h, loose: map[gitstore.ID]bool{}, pathNum: map[string]int32{}, links: map[string]bool{}, skip: skip}
-	for _, n := range h.store.Packs() {
-		w.seen = append(w.seen, make([]uint64, (n+63)/64))
-	}
-	if err := w.collect(ctx, commits); err != nil {
-		return err
-	}
-	current, err := w.currentSet(ctx)
-	if err != nil {
-		return err
-	}
-	slices.SortFunc(w.blobs, func(a, b histBlob) int {
-		return cmp.Or(cmp.Compare(a.place.Pack, b.place.Pack), cmp.Compare(a.off, b.off))
-	})
-	w.pathNum, w.seen, w.links = nil, nil, nil
-	w.relate()
-	w.order, w.infos, w.current = commits, make([]*finding.Commit, len(commits)), current
-	h.walked = w
 	for i := range w.blobs {
 		if i%64 == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -111,7 +80,6 @@ func (h *History) Walk(ctx context.Context, file func(source.File) error, skip f
 		if err != nil {
 			return err
 		}
-		w.derive(i, &f)
 		if err := file(f); err != nil {
 			return err
 		}
@@ -119,25 +87,52 @@ func (h *History) Walk(ctx context.Context, file func(source.File) error, skip f
 	return nil
 }
 
+// find finds all blobs.
+func (h *History) find(ctx context.Context, skip func(outcome.Skip) error) (*histWalk, error) {
+	commits, err := h.commits(ctx, skip)
+	if err != nil {
+		return nil, err
+	}
+	w := &histWalk{History: h, order: commits, infos: make([]atomic.Pointer[finding.Commit], len(commits))}
+	if err := w.collect(ctx, skip); err != nil {
+		return nil, err
+	}
+	if w.current, err = w.currentSet(ctx); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(w.blobs, func(a, b histBlob) int {
+		return cmp.Or(cmp.Compare(a.place.Pack, b.place.Pack), cmp.Compare(a.off, b.off))
+	})
+	return w, nil
+}
+
 // file returns blob i as it is on its own.
 func (w *histWalk) file(i int) (source.File, error) {
+	f, id, err := w.describe(i)
+	if err != nil {
+		return f, err
+	}
+	place := w.blobs[i].place
+	f.Size = w.store.Size(id, place)
+	f.Open = func() (io.ReadCloser, error) { return w.store.OpenBlobAt(id, place) }
+	return f, nil
+}
+
+// describe returns what is known of blob i without looking at it.
+func (w *histWalk) describe(i int) (source.File, gitstore.ID, error) {
 	b := &w.blobs[i]
-	if w.infos[b.commit] == nil {
-		w.infos[b.commit] = w.commitInfo(w.order[b.commit].ID)
+	info := w.infos[b.commit].Load()
+	if info == nil {
+		w.infos[b.commit].CompareAndSwap(nil, w.commitInfo(w.order[b.commit].ID))
+		info = w.infos[b.commit].Load()
 	}
 	id, err := w.blobOf(b)
 	if err != nil {
-		return source.File{}, err
+		return source.File{}, id, err
 	}
-	place := b.place
 	return source.File{
-		Path:       w.paths[b.path],
-		Size:       w.store.Size(id, place),
-		ContentID:  w.blobID(id),
-		Commit:     w.infos[b.commit],
-		Historical: !w.current.has(place, id),
-		Open:       func() (io.ReadCloser, error) { return w.store.OpenBlobAt(id, place) },
-	}, nil
+		Path: w.paths[b.path], Size: -1, ContentID: w.blobID(id), Commit: info, Historical: !w.current.has(b.place, id),
+	}, id, nil
 }
 
 func (w *histWalk) blobOf(b *histBlob) (gitstore.ID, error) {
@@ -193,131 +188,6 @@ func (h *History) commits(ctx context.Context, skip func(outcome.Skip) error) ([
 		h.notice("history-limited", fmt.Sprintf("Only the last %d commits were looked at, as asked for.", h.hist.Limit))
 	}
 	return commits, nil
-}
-
-// collect finds the blobs that each commit has and its parents have not.
-func (w *histWalk) collect(ctx context.Context, commits []*gitstore.Commit) error {
-	trees := make(map[gitstore.ID]gitstore.ID, len(commits))
-	for _, c := range commits {
-		trees[c.ID] = c.Tree
-	}
-	exclude := w.exclusions(gitstore.ID{})
-	if head, err := w.treeOf(w.head.ID); err == nil {
-		exclude = w.exclusions(head)
-	}
-	d := w.differ(func(path string, tree gitstore.ID, err error) error {
-		return w.report(w.treeFault(path, tree, err), err)
-	})
-	if exclude == nil && len(w.opts.Paths) == 0 {
-		d.again = w.marker(w.seen, w.loose)
-	}
-	var parents []gitstore.ID
-	for num, c := range commits {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		parents = parents[:0]
-		for _, p := range c.Parents {
-			t, ok := trees[p]
-			if !ok {
-				pc, err := w.store.Commit(p)
-				if err != nil {
-					continue
-				}
-				t = pc.Tree
-			}
-			parents = append(parents, t)
-		}
-		err := d.newEntries(ctx, c.Tree, parents, nil, 0, func(path []byte, e *gitstore.TreeEntry) error {
-			if e.Mode&gitstore.ModeMask == gitstore.ModeGitlink {
-				if w.links[string(path)] {
-					return nil
-				}
-				w.links[string(path)] = true
-				return w.skip(outcome.Skip{Path: string(path), Reason: SkipSubmodule})
-			}
-			if !e.IsFile() {
-				return nil
-			}
-			place, ok, err := w.store.FindPacked(e.Raw)
-			if err == nil && ok && w.seen[place.Pack][place.Pos>>6]&(1<<(place.Pos&63)) != 0 {
-				return nil
-			}
-			if exclude != nil && exclude.IgnoredPath(string(path), false) {
-				return nil
-			}
-			var off int64
-			switch {
-			case err == nil && ok:
-				w.seen[place.Pack][place.Pos>>6] |= 1 << (place.Pos & 63)
-				off, err = w.store.PackOffset(place)
-			case err == nil:
-				id := e.ID()
-				if w.loose[id] {
-					return nil
-				}
-				w.loose[id] = true
-				place, ok, err = w.store.Find(id)
-				if err == nil && !ok {
-					return w.report(w.miss(string(path), id), gitstore.ErrMissing)
-				}
-				off = int64(len(w.ids))
-				w.ids = append(w.ids, id)
-			}
-			if err != nil {
-				return w.skip(outcome.Skip{Path: string(path), Reason: SkipUnreadable, Detail: err.Error(), Failed: true})
-			}
-			w.blobs = append(w.blobs, histBlob{place: place, off: off, commit: int32(num), path: w.path(path)})
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if w.lost > maxLost {
-		s := w.miss(".", gitstore.ID{})
-		s.Detail = fmt.Sprintf("%d objects in all", w.lost)
-		return w.skip(s)
-	}
-	return nil
-}
-
-// marker returns a function that marks an object in the bitmaps of packs, or
-// loose, and reports whether it was marked before.
-func (r *repo) marker(packs [][]uint64, loose map[gitstore.ID]bool) func(gitstore.ID) bool {
-	return func(id gitstore.ID) bool {
-		pl, ok, err := r.store.FindPacked(id.Raw())
-		if err != nil || !ok {
-			was := loose[id]
-			loose[id] = true
-			return was
-		}
-		set, bit := &packs[pl.Pack][pl.Pos>>6], uint64(1)<<(pl.Pos&63)
-		was := *set&bit != 0
-		*set |= bit
-		return was
-	}
-}
-
-// report passes on a skip, unless it is one of very many missing objects.
-func (w *histWalk) report(s outcome.Skip, err error) error {
-	if errors.Is(err, gitstore.ErrMissing) {
-		if w.lost++; w.lost > maxLost {
-			return nil
-		}
-	}
-	return w.skip(s)
-}
-
-func (w *histWalk) path(p []byte) int32 {
-	if n, ok := w.pathNum[string(p)]; ok {
-		return n
-	}
-	n := int32(len(w.paths))
-	s := string(p)
-	w.paths = append(w.paths, s)
-	w.pathNum[s] = n
-	return n
 }
 
 // placeSet is a set of objects.

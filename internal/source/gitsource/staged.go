@@ -58,6 +58,11 @@ func (s *Staged) find(ctx context.Context) error {
 		return err
 	}
 	s.before.blobs = diff.before
+	return s.collect(ctx, index, s.list, func(i int) bool { return diff.differs[i] })
+}
+
+// collect adds to list the blobs of the index entries that want names.
+func (s *Staged) collect(ctx context.Context, index *gitstore.Index, list *blobList, want func(i int) bool) error {
 	exclude := s.exclusions(gitstore.ID{})
 	for i := range index.Entries {
 		if e := &index.Entries[i]; e.Path == IgnoreFile && e.IsFile() && !e.IntentToAdd {
@@ -67,27 +72,27 @@ func (s *Staged) find(ctx context.Context) error {
 	}
 	for i := range index.Entries {
 		e := &index.Entries[i]
-		if !diff.differs[i] || e.IntentToAdd || !s.wanted(e.Path) && !e.IsDir() {
+		if !want(i) || e.IntentToAdd || !s.wanted(e.Path) && !e.IsDir() {
 			continue
 		}
 		switch {
 		case e.IsGitlink():
-			s.list.skips = append(s.list.skips, outcome.Skip{Path: e.Path, Reason: SkipSubmodule})
+			list.skips = append(list.skips, outcome.Skip{Path: e.Path, Reason: SkipSubmodule})
 		case exclude.IgnoredPath(e.Path, false):
-			s.list.skips = append(s.list.skips, outcome.Skip{Path: e.Path, Reason: SkipExcluded})
+			list.skips = append(list.skips, outcome.Skip{Path: e.Path, Reason: SkipExcluded})
 		case e.IsDir():
 			err := s.walkBlobs(ctx, e.ID, e.Path, exclude, func(path string, te gitstore.TreeEntry) error {
-				s.list.blobs = append(s.list.blobs, pathID{path, te.ID()})
+				list.blobs = append(list.blobs, pathID{path, te.ID()})
 				return nil
 			}, func(k outcome.Skip) error {
-				s.list.skips = append(s.list.skips, k)
+				list.skips = append(list.skips, k)
 				return nil
 			})
 			if err != nil {
 				return err
 			}
 		case e.IsFile():
-			s.list.blobs = append(s.list.blobs, pathID{e.Path, e.ID})
+			list.blobs = append(list.blobs, pathID{e.Path, e.ID})
 		}
 	}
 	return nil
@@ -100,6 +105,25 @@ func (s *Staged) Walk(ctx context.Context, file func(source.File) error, skip fu
 
 // Before is what HEAD has where the index differs.
 func (s *Staged) Before() source.Source { return s.before }
+
+// Whole is everything that the next commit holds.
+func (s *Staged) Whole() source.Source { return &wholeIndex{s} }
+
+// wholeIndex is the whole index of a Staged.
+type wholeIndex struct{ *Staged }
+
+// Walk implements source.Source.
+func (w *wholeIndex) Walk(ctx context.Context, file func(source.File) error, skip func(outcome.Skip) error) error {
+	index, err := w.store.Index()
+	if err != nil {
+		return err
+	}
+	list := &blobList{repo: w.repo, asset: w.asset}
+	if err := w.collect(ctx, index, list, func(int) bool { return true }); err != nil {
+		return err
+	}
+	return list.Walk(ctx, file, skip)
+}
 
 // inParallel calls fn for 0 to n-1 from several goroutines (one per core if
 // workers is 0) until ctx is done.

@@ -44,7 +44,7 @@ var (
 // Limits of what is read from a repository.
 const (
 	DefaultMaxObject = 256 << 20 // bytes
-	DefaultCache     = 96 << 20  // bytes
+	DefaultCache     = 32 << 20  // bytes
 
 	maxDeltaDepth    = 4096 // git writes at most 4095
 	maxAlternates    = 5    // nested, as in git

@@ -197,6 +197,13 @@ type packBuffer struct{ b []byte }
 
 var packBuffers = sync.Pool{New: func() any { return &packBuffer{b: make([]byte, 64<<10)} }}
 
+// release gives b back, unless it has grown so large that it is not worth keeping.
+func (b *packBuffer) release() {
+	if cap(b.b) <= 4<<20 {
+		packBuffers.Put(b)
+	}
+}
+
 // readAt reads up to n bytes at off, fewer at the end of the objects.
 func (p *pack) readAt(buf *packBuffer, off int64, n int64) ([]byte, error) {
 	if off < 12 || off >= p.end {
@@ -241,16 +248,19 @@ func (p *pack) fault(off int64, err error) error {
 // entry reads the header at off and inflates what follows, the object itself
 // or its delta, in one go.
 func (p *pack) entry(off, limit int64) (packedHeader, []byte, error) {
+	buf := packBuffers.Get().(*packBuffer)
+	defer buf.release()
+	return p.inflateAt(buf, off, off+4096, limit, func(n int64) []byte { return make([]byte, n) })
+}
+
+// inflateAt is entry for an object that is thought to end before end: if it
+// does, it is read at once. The result is in memory that alloc gives, of just
+// the length it is asked for.
+func (p *pack) inflateAt(buf *packBuffer, off, end, limit int64, alloc func(int64) []byte) (packedHeader, []byte, error) {
 	if err := p.open(); err != nil {
 		return packedHeader{}, nil, err
 	}
-	buf := packBuffers.Get().(*packBuffer)
-	defer func() {
-		if cap(buf.b) <= 4<<20 {
-			packBuffers.Put(buf)
-		}
-	}()
-	src, err := p.readAt(buf, off, 4096)
+	src, err := p.readAt(buf, off, end-off)
 	if err != nil {
 		return packedHeader{}, nil, p.fault(off, err)
 	}
@@ -266,7 +276,7 @@ func (p *pack) entry(off, limit int64) (packedHeader, []byte, error) {
 	if h.size/1100 > p.end-h.data {
 		return h, nil, p.fault(off, errSize)
 	}
-	dst := make([]byte, h.size)
+	dst := alloc(h.size)
 	src = src[h.data-off:]
 	for n := int64(len(src)); ; {
 		_, err = unzlib(dst, src)

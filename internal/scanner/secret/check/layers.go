@@ -119,6 +119,10 @@ const (
 	inURL                 // base64, URL alphabet
 	inHex                 // hexadecimal digit
 	inPercent             // may stand in percent-encoded text: unreserved (RFC 3986) and +
+	inSlash               // of base64, but no letter or digit: / and +
+	inDash                // the same of the URL alphabet: - and _
+
+	inSeparator = inSlash | inDash
 )
 
 var classes = func() (t [256]uint8) {
@@ -128,10 +132,10 @@ var classes = func() (t [256]uint8) {
 			t[c] |= inHex
 		}
 	}
-	t['+'] |= inStd | inPercent
-	t['/'] |= inStd
-	t['-'] |= inURL | inPercent
-	t['_'] |= inURL | inPercent
+	t['+'] |= inStd | inPercent | inSlash
+	t['/'] |= inStd | inSlash
+	t['-'] |= inURL | inPercent | inDash
+	t['_'] |= inURL | inPercent | inDash
 	t['.'] |= inPercent
 	t['~'] |= inPercent
 	return t
@@ -190,15 +194,15 @@ func (w *walker) run(text []byte, start, end int, outer Layer) (next int, ok boo
 		}
 	}
 	// The run may be glued to something else: a path, a prefix, a name.
-	if len(bytes.TrimLeft(run, base62)) == 0 {
+	if !separated(run, inSeparator) {
 		return next, true
 	}
-	for _, separators := range []string{"/+", "-_", "/+-_"} {
+	for _, separators := range [...]uint8{inSlash, inDash, inSeparator} {
 		found := false
-		for at := 0; at < len(run); {
-			n := bytes.IndexAny(run[at:], separators)
-			if n < 0 {
-				n = len(run) - at
+		for at := 0; len(run)-at >= minRun; {
+			n := 0
+			for at+n < len(run) && classes[run[at+n]]&separators == 0 {
+				n++
 			}
 			if n >= minRun {
 				from, decoded, how := decodePart(run[at : at+n])
@@ -216,6 +220,16 @@ func (w *walker) run(text []byte, start, end int, outer Layer) (next int, ok boo
 		}
 	}
 	return next, true
+}
+
+// separated reports whether the run has one of the separators.
+func separated(run []byte, separators uint8) bool {
+	for _, c := range run {
+		if classes[c]&separators != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // decodePart decodes part of a run into text, or returns nil.

@@ -144,6 +144,9 @@ func New(words []string) (*Automaton, error) {
 	return a, nil
 }
 
+// Longest returns the length of the longest word, in bytes.
+func (a *Automaton) Longest() int { return a.longest }
+
 // lanes is how many parts of the content are walked side by side. Each step of
 // the automaton waits for the one before it; four independent walks hide that.
 const lanes = 4

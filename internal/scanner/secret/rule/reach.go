@@ -27,6 +27,8 @@ type Reach struct {
 	Stretch *[256]bool
 	// Needs are further literals that every match contains, letter for letter.
 	Needs []string
+	// Head, if not nil, is worth trying before the expression.
+	Head *Head
 	// Folds is true if the expression ignores case in a way that lets
 	// characters outside ASCII stand for ASCII letters (K for k, ſ for s): a
 	// match of content that holds such may lack the keyword's own letters.

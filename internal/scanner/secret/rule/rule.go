@@ -147,7 +147,9 @@ func (r *Rule) prepare() {
 		if err != nil {
 			return Reach{Length: Unbounded}
 		}
-		return reachOf(parsed.Simplify(), r.Keywords)
+		reach := reachOf(parsed.Simplify(), r.Keywords)
+		reach.Head = headOf(parsed, reach)
+		return reach
 	})
 }
 
