@@ -126,7 +126,7 @@ Exit codes:
 		return usagef("%w\nhint: `%s --help` lists the flags", err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		newScan(p), newInit(p), newRules(p), newExplain(p), newPolicy(p), newConvert(p), newMan(p), newVersion(p),
+		newScan(p), newFix(p), newInit(p), newRules(p), newExplain(p), newPolicy(p), newConvert(p), newMan(p), newDB(p), newSBOM(p), newVersion(p),
 	)
 	// Wrong arguments are wrong usage, whatever checks them.
 	wrapArgs(root)

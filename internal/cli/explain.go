@@ -5,6 +5,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"bulwark/internal/finding"
+	"bulwark/internal/scanner/sca"
 )
 
 func newExplain(p Process) *cobra.Command {
@@ -14,6 +17,11 @@ func newExplain(p Process) *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeRules,
 		RunE: func(_ *cobra.Command, args []string) error {
+			for _, r := range sca.Rules() {
+				if r.ID == args[0] {
+					return explainPackages(p, r)
+				}
+			}
 			r, err := builtinRule(args[0])
 			if err != nil {
 				return err
@@ -53,6 +61,28 @@ func newExplain(p Process) *cobra.Command {
 			return err
 		},
 	}
+}
+
+// explainPackages explains a rule about packages.
+func explainPackages(p Process, r finding.Rule) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n%s, usually %s\n", r.Title, r.ID, r.Severity)
+	for _, s := range []struct{ title, text string }{
+		{"Why it matters", r.Rationale},
+		{"How to fix", r.Remedy},
+		{"How it is found", "Manifests and lockfiles say which packages are used; the advisory database (bulwark db update) says what is known of them. `bulwark db check` shows the proof for one package, `bulwark db show` all that is known of one advisory."},
+		{"If it does not matter here", "Say so in a VEX document (dependency.vex), or in .bulwark/waivers.yaml, with a reason and an end."},
+	} {
+		fmt.Fprintf(&b, "\n%s\n%s\n", s.title, fold(s.text, 78))
+	}
+	if len(r.References) > 0 {
+		fmt.Fprintf(&b, "\nReferences\n")
+		for _, ref := range r.References {
+			fmt.Fprintf(&b, "  %s\n", ref)
+		}
+	}
+	_, err := fmt.Fprint(p.Stdout, b.String())
+	return err
 }
 
 // fold breaks text into lines of at most width columns, indented by two.

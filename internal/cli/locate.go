@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"bulwark/internal/pipeline"
 	"bulwark/internal/source"
 	"bulwark/internal/source/filesource"
 	"bulwark/internal/source/gitsource"
@@ -160,29 +161,33 @@ func (at *location) rootCommit(ctx context.Context, cacheFolder string) (string,
 	return root.Commit.String(), nil
 }
 
-// sources makes the source that the flags ask for, and what it is compared
+// sources adds to q the source that the flags ask for, and what it is compared
 // with.
-func (f *scanFlags) sources(ctx context.Context, p Process, at *location, set *settings) (source.Source, []source.Source, string, error) {
+func (f *scanFlags) sources(ctx context.Context, p Process, at *location, set *settings, q *pipeline.Request) error {
+	q.Mode = "full"
 	switch at.kind {
 	case standardInput:
-		return filesource.Stdin(p.Stdin, filesource.Limits{}), nil, "full", nil
+		q.Source = filesource.Stdin(p.Stdin, filesource.Limits{})
+		return nil
 	case singleFile:
 		s, err := filesource.Open(at.path, filesource.Limits{})
 		if err != nil {
-			return nil, nil, "", usage(err)
+			return usage(err)
 		}
-		return s, nil, "full", nil
+		q.Source = s
+		return nil
 	case folder:
 		var ignored *ignore.List
 		ignored = ignored.Add("", set.exclude())
 		d, err := filesource.Directory(at.path, filesource.Options{Ignore: ignoring{ignored}, IgnoreFile: gitsource.IgnoreFile, Archives: set.cfg.Scan.Archives})
 		if err != nil {
-			return nil, nil, "", usage(err)
+			return usage(err)
 		}
 		at.closers = append(at.closers, d.Close)
-		return d, nil, "full", nil
+		q.Source = d
+		return nil
 	}
-	return f.gitSources(ctx, p, at, set)
+	return f.gitSources(ctx, p, at, set, q)
 }
 
 // ignoring adapts an ignore list to what a folder asks.
@@ -193,8 +198,8 @@ func (i ignoring) Ignored(path string, isDir bool) bool {
 	return i.list.Match(path, isDir) == ignore.Ignored
 }
 
-// gitSources makes the sources of a repository.
-func (f *scanFlags) gitSources(ctx context.Context, p Process, at *location, set *settings) (source.Source, []source.Source, string, error) {
+// gitSources adds the sources of a repository to q.
+func (f *scanFlags) gitSources(ctx context.Context, p Process, at *location, set *settings, q *pipeline.Request) error {
 	opts := gitsource.Options{Exclude: set.exclude(), GlobalIgnore: globalIgnore(p)}
 	if at.below != "" {
 		opts.Paths = []string{at.below}
@@ -210,45 +215,68 @@ func (f *scanFlags) gitSources(ctx context.Context, p Process, at *location, set
 	case f.base != "":
 		s, err := gitsource.NewChange(ctx, at.path, f.base, opts)
 		if err := opened(s, err); err != nil {
-			return nil, nil, "", err
+			return err
 		}
 		whole, err := gitsource.NewBase(ctx, at.path, f.base, opts)
 		if err := opened(whole, err); err != nil {
-			return nil, nil, "", err
+			return err
 		}
-		return set.watch(s), []source.Source{s.Before(), whole}, "change", nil
+		after, err := f.after(at, opts)
+		if err := opened(after, err); err != nil {
+			return err
+		}
+		q.Source, q.Whole, q.Bases, q.Mode = set.watch(s), after, []source.Source{s.Before(), whole}, "change"
+		return nil
 	case f.staged:
 		s, err := gitsource.NewStaged(ctx, at.path, opts)
 		if err := opened(s, err); err != nil {
-			return nil, nil, "", err
+			return err
 		}
 		bases := []source.Source{s.Before()}
 		if s.Asset().Revision != "" {
 			whole, err := gitsource.NewTree(at.path, "HEAD", opts)
 			if err := opened(whole, err); err != nil {
-				return nil, nil, "", err
+				return err
 			}
 			bases = append(bases, whole)
 		}
-		return set.watch(s), bases, "staged", nil
+		q.Source, q.Whole, q.Bases, q.Mode = set.watch(s), s.Whole(), bases, "staged"
+		return nil
 	case f.history:
 		s, err := gitsource.NewHistory(at.path, opts, gitsource.HistoryOptions{})
 		if err := opened(s, err); err != nil {
-			return nil, nil, "", err
+			return err
 		}
-		return s, nil, "history", nil
+		q.Source, q.Mode = s, "history"
+		return nil
 	case at.kind == bareRepository:
 		s, err := gitsource.NewTree(at.path, "", opts)
 		if err := opened(s, err); err != nil {
-			return nil, nil, "", err
+			return err
 		}
-		return s, nil, "full", nil
+		q.Source = s
+		return nil
 	}
 	s, err := gitsource.NewWorktree(at.path, opts)
 	if err := opened(s, err); err != nil {
-		return nil, nil, "", err
+		return err
 	}
-	return s, nil, "full", nil
+	q.Source = s
+	return nil
+}
+
+// openSource is a source that is closed in the end.
+type openSource interface {
+	source.Source
+	io.Closer
+}
+
+// after is everything that there is after a change.
+func (f *scanFlags) after(at *location, opts gitsource.Options) (openSource, error) {
+	if at.kind == bareRepository {
+		return gitsource.NewTree(at.path, "", opts)
+	}
+	return gitsource.NewWorktree(at.path, opts)
 }
 
 // globalIgnore is the user's own ignore file, as git finds it by default.

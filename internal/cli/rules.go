@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	secretrules "bulwark/content/secret"
+	"bulwark/internal/finding"
+	"bulwark/internal/scanner/sca"
 	"bulwark/internal/scanner/secret"
 	"bulwark/internal/scanner/secret/rule"
 )
@@ -101,6 +103,9 @@ func completeRules(_ *cobra.Command, args []string, _ string) ([]string, cobra.S
 	for _, r := range set.Rules {
 		ids = append(ids, r.ID+"\t"+r.Description)
 	}
+	for _, r := range sca.Rules() {
+		ids = append(ids, r.ID+"\t"+r.Title)
+	}
 	return ids, cobra.ShellCompDirectiveNoFileComp
 }
 
@@ -112,10 +117,19 @@ func listRules(p Process, set *rule.Set, text string, asJSON bool) error {
 		}
 	}
 	slices.SortFunc(rules, func(a, b *rule.Rule) int { return strings.Compare(a.ID, b.ID) })
+	var packages []finding.Rule
+	for _, r := range sca.Rules() {
+		if strings.Contains(r.ID, text) || strings.Contains(strings.ToLower(r.Title), text) {
+			packages = append(packages, r)
+		}
+	}
 	if asJSON {
-		out := make([]any, 0, len(rules))
+		out := make([]any, 0, len(rules)+len(packages))
 		for _, r := range rules {
 			out = append(out, r.Describe())
+		}
+		for _, r := range packages {
+			out = append(out, r)
 		}
 		e := json.NewEncoder(p.Stdout)
 		e.SetEscapeHTML(false)
@@ -126,10 +140,13 @@ func listRules(p Process, set *rule.Set, text string, asJSON bool) error {
 	for _, r := range rules {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", r.ID, r.Severity, r.Description)
 	}
+	for _, r := range packages {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", r.ID, r.Severity, r.Title)
+	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(p.Stderr, "%d rules\n", len(rules))
+	fmt.Fprintf(p.Stderr, "%d rules\n", len(rules)+len(packages))
 	return nil
 }
 

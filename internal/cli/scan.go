@@ -18,6 +18,7 @@ import (
 	"bulwark/internal/pipeline/cache"
 	"bulwark/internal/policy"
 	"bulwark/internal/scanner"
+	"bulwark/internal/scanner/sca"
 	"bulwark/internal/triage"
 )
 
@@ -41,6 +42,10 @@ type scanFlags struct {
 	timeout                     time.Duration
 	policyFiles                 []string
 	policyBundle, bundleKeyFile string
+	database                    string
+	reach, reachGo              bool
+	vex                         []string
+	sbom                        string
 }
 
 func newScan(p Process) *cobra.Command {
@@ -66,7 +71,12 @@ Exit codes: 0 allowed, 3 blocked by policy, 2 wrong usage or configuration,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := "."
-			if len(args) == 1 {
+			switch {
+			case f.sbom != "" && len(args) > 0:
+				return usagef("--sbom %s and %s: name one thing to look at", f.sbom, args[0])
+			case f.sbom != "":
+				path = f.sbom
+			case len(args) == 1:
 				path = args[0]
 			}
 			return f.run(cmd.Context(), p, path)
@@ -85,6 +95,11 @@ Exit codes: 0 allowed, 3 blocked by policy, 2 wrong usage or configuration,
 	flags.StringArrayVar(&f.policyFiles, "policy", nil, "add Rego policies from `PATH`; may be repeated")
 	flags.StringVar(&f.policyBundle, "policy-bundle", "", "add the OPA bundle `FILE`")
 	flags.StringVar(&f.bundleKeyFile, "policy-bundle-key", "", "public key `FILE` (PEM) that the bundle must be signed with")
+	flags.StringVar(&f.database, "db", "", "advisory database `FILE` (default: $BULWARK_DB, then advisories.db in the user's cache folder)")
+	flags.StringArrayVar(&f.vex, "vex", nil, "VEX `FILE` (OpenVEX or CycloneDX) that says which vulnerabilities do not matter here; may be repeated")
+	flags.StringVar(&f.sbom, "sbom", "", "look at the packages that the SBOM `FILE` lists (CycloneDX or SPDX), instead of PATH")
+	flags.BoolVar(&f.reach, "reach", false, "read from source files whether production code imports a vulnerable package")
+	flags.BoolVar(&f.reachGo, "reach-go", false, "analyse the calls of Go modules: can code reach the vulnerable functions? Runs the go command on PATH, without network")
 	flags.StringVar(&f.waivers, "waivers", "", "waiver `FILE` (default: .bulwark/waivers.yaml)")
 	flags.StringVar(&f.baseline, "baseline", "", "baseline `FILE`: findings in it are not new (default: .bulwark/baseline.json)")
 	flags.StringVar(&f.writeBaseline, "write-baseline", "", "record the present findings in `FILE` and allow them from now on")
@@ -131,27 +146,40 @@ func (f *scanFlags) run(ctx context.Context, p Process, path string) error {
 	if err != nil {
 		return err
 	}
+	scanners := []scanner.Scanner{secrets}
+	if f.sbom != "" {
+		scanners = nil // an SBOM is a list of packages, and nothing else is looked for in it
+	}
+	if set.cfg.Dependency.Enabled || f.sbom != "" {
+		packages, err := set.dependencies(p, f)
+		if err != nil {
+			return err
+		}
+		scanners = append(scanners, packages)
+	}
 	if at.kind == standardInput {
 		p.Stdin = interruptible(ctx, p.Stdin)
-	}
-	src, bases, mode, err := f.sources(ctx, p, at, set)
-	if err != nil {
-		return err
 	}
 	results, notice := f.openCache(p, at, set)
 
 	known := map[string]bool{}
 	q := pipeline.Request{
-		Source: src, Bases: bases, Mode: mode, Stage: f.stage, Tool: tool(),
+		Stage: f.stage, Tool: tool(),
 		Options: pipeline.Options{
-			Scanners: []scanner.Scanner{secrets}, Workers: set.workers, MaxFileSize: set.maxFileSize, Cache: results,
+			Scanners: scanners, Workers: set.workers, MaxFileSize: set.maxFileSize, Cache: results,
 			Progress: &pipeline.Progress{},
 		},
-		Policy: engine, Context: set.context(p.now()),
+		Policy: engine, Business: set.business(), Context: set.context(p.now()),
 		Settings: set.record(), Notices: append(set.notices, notice...),
+	}
+	if err := f.sources(ctx, p, at, set, &q); err != nil {
+		return err
 	}
 	q.Triage = set.triage(func(id string) bool {
 		if len(known) == 0 {
+			for _, r := range sca.Rules() { // known also where the scanner is turned off
+				known[r.ID] = true
+			}
 			for _, s := range q.Options.Scanners {
 				for _, r := range s.Rules() {
 					known[r.ID] = true
@@ -160,10 +188,19 @@ func (f *scanFlags) run(ctx context.Context, p Process, path string) error {
 		}
 		return known[id]
 	})
+	var looks []examination
 	if f.verify {
 		q.Options.Cache = nil // values are only in contents that are really scanned
-		q.Examine = vault.examine(p, set)
+		looks = append(looks, vault.examine(p, set))
 	}
+	if f.reachGo {
+		database, err := databasePath(p, f.database)
+		if err != nil {
+			return err
+		}
+		looks = append(looks, (&goReach{at.root, database}).examine)
+	}
+	q.Examine = inTurn(looks)
 	stop := f.progress(p, q.Options.Progress)
 	run, err := pipeline.Run(ctx, q)
 	stop()
@@ -187,6 +224,27 @@ func (f *scanFlags) run(ctx context.Context, p Process, path string) error {
 	return verdictExit(run.Verdict)
 }
 
+// examination looks closer at findings before the decision.
+type examination = func(ctx context.Context, findings []finding.Finding) ([]outcome.Notice, error)
+
+// inTurn makes one examination of several; nil of none.
+func inTurn(looks []examination) examination {
+	if len(looks) == 0 {
+		return nil
+	}
+	return func(ctx context.Context, findings []finding.Finding) ([]outcome.Notice, error) {
+		var all []outcome.Notice
+		for _, look := range looks {
+			notices, err := look(ctx, findings)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, notices...)
+		}
+		return all, nil
+	}
+}
+
 // verdictExit is the exit code of a verdict, as an error.
 func verdictExit(v outcome.Verdict) error {
 	switch v {
@@ -206,10 +264,13 @@ func (f *scanFlags) check() error {
 	for _, m := range []struct {
 		name string
 		set  bool
-	}{{"--base", f.base != ""}, {"--staged", f.staged}, {"--history", f.history}, {"--no-git", f.plain}} {
+	}{{"--base", f.base != ""}, {"--staged", f.staged}, {"--history", f.history}, {"--no-git", f.plain}, {"--sbom", f.sbom != ""}} {
 		if m.set {
 			modes = append(modes, m.name)
 		}
+	}
+	if f.reachGo && f.history {
+		return usagef("--reach-go looks at the code of the work tree; it cannot be combined with --history")
 	}
 	if len(modes) > 1 {
 		return usagef("%s exclude one another; give one of them", strings.Join(modes, " and "))

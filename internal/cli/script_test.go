@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"errors"
@@ -35,6 +36,7 @@ func TestMain(m *testing.M) {
 //	                  from looking alive
 //	exits N COMMAND   runs a command that must end with exit code N; its output
 //	                  is then looked at with stdout and stderr
+//	zip FILE DIR      puts the files of a folder into a zip archive
 //	git ...           git, without anybody's configuration
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -60,6 +62,16 @@ func TestScripts(t *testing.T) {
 					ts.Check(err)
 					ts.Check(os.WriteFile(path, bytes.ReplaceAll(data, []byte(rule.CutMark), nil), 0o644))
 				}
+			},
+			"zip": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) != 2 {
+					ts.Fatalf("usage: zip FILE DIR")
+				}
+				f, err := os.Create(ts.MkAbs(args[0]))
+				ts.Check(err)
+				w := zip.NewWriter(f)
+				ts.Check(w.AddFS(os.DirFS(ts.MkAbs(args[1]))))
+				ts.Check(errors.Join(w.Close(), f.Close()))
 			},
 			"exits": func(ts *testscript.TestScript, neg bool, args []string) {
 				if neg || len(args) < 2 {

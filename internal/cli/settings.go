@@ -22,6 +22,7 @@ import (
 	"bulwark/internal/outcome"
 	"bulwark/internal/pipeline"
 	"bulwark/internal/policy"
+	"bulwark/internal/sbom/vex"
 	"bulwark/internal/scanner/secret"
 	"bulwark/internal/triage"
 	"bulwark/internal/verify"
@@ -42,6 +43,7 @@ type settings struct {
 	keySource   string
 	waivers     []triage.Waiver
 	baseline    *triage.Baseline
+	vex         *vex.Index
 	ruleFiles   []secret.File
 	notices     []outcome.Notice
 	// verifyEndpoints replace providers' addresses. From flags only: were it in
@@ -83,6 +85,9 @@ func (f *scanFlags) settings(ctx context.Context, p Process, at *location) (*set
 		return nil, err
 	}
 	if err := s.readTriage(); err != nil {
+		return nil, err
+	}
+	if err := s.readVEX(); err != nil {
 		return nil, err
 	}
 	return s, s.readRules()
@@ -201,6 +206,44 @@ func (s *settings) readTriage() error {
 	return nil
 }
 
+// readVEX reads the statements that the flags and the configuration name.
+func (s *settings) readVEX() error {
+	var documents []*vex.Document
+	read := func(path, name string) error {
+		data, err := readFile(path, vex.MaxBytes)
+		if err != nil {
+			return usage(err)
+		}
+		d, err := vex.Read(data)
+		if err != nil {
+			return usagef("%s: %w", name, err)
+		}
+		for _, gap := range d.Gaps {
+			s.notices = append(s.notices, outcome.Notice{Kind: "vex", Path: name, Message: gap})
+		}
+		documents = append(documents, d)
+		return nil
+	}
+	for _, name := range s.cfg.Dependency.VEX {
+		path, err := s.inRoot("dependency.vex", name)
+		if err != nil {
+			return err
+		}
+		if err := read(path, name); err != nil {
+			return err
+		}
+	}
+	for _, path := range s.flags.vex {
+		if err := read(path, path); err != nil {
+			return err
+		}
+	}
+	if len(documents) > 0 {
+		s.vex = vex.NewIndex(documents...)
+	}
+	return nil
+}
+
 // gitleaksFile is a team's own rules, used where it stands.
 const gitleaksFile = ".gitleaks.toml"
 
@@ -267,7 +310,7 @@ func (s *settings) secrets(verify bool) (*secret.Scanner, *vault, error) {
 
 func (s *settings) triage(knownRule func(string) bool) pipeline.Triage {
 	return pipeline.Triage{
-		Waivers: s.waivers, Baseline: s.baseline,
+		Waivers: s.waivers, Baseline: s.baseline, VEX: s.vex,
 		Options: triage.Options{
 			Stage: s.flags.stage, Inline: triage.InlineMode(s.cfg.Triage.Inline),
 			MaxDays: s.cfg.Triage.MaxWaiverDays, KnownRule: knownRule, KeyID: s.keyID,
@@ -362,6 +405,9 @@ func (s *settings) context(now time.Time) policy.Context {
 			Block:   policy.Threshold{Severity: b.Severity.String(), Confidence: b.Confidence.String()},
 			Partial: s.cfg.Policy.Partial, NotRun: s.cfg.Policy.NotRun,
 			Rules: rules,
+			Dependency: policy.Dependency{
+				Development: s.cfg.Dependency.Development, Unreachable: s.cfg.Dependency.Unreachable, Overdue: s.cfg.Dependency.Overdue,
+			},
 		},
 	}
 }

@@ -23,6 +23,7 @@ type Config struct {
 	Asset       Asset        `json:"asset"`
 	Scan        Scan         `json:"scan"`
 	Secret      Secret       `json:"secret"`
+	Dependency  Dependency   `json:"dependency"`
 	Triage      Triage       `json:"triage"`
 	Policy      Policy       `json:"policy"`
 	Cache       Cache        `json:"cache"`
@@ -33,7 +34,7 @@ type Config struct {
 type Asset struct {
 	Owner       string `json:"owner,omitempty"`
 	Criticality string `json:"criticality,omitempty"` // low, medium, high, critical
-	Exposure    string `json:"exposure,omitempty"`    // internal, internet
+	Exposure    string `json:"exposure,omitempty"`    // isolated, internal, internet
 	DataClass   string `json:"data_class,omitempty"`
 }
 
@@ -53,6 +54,32 @@ type Secret struct {
 	Replace  bool                        `json:"replace,omitempty"`  // Rules stand alone, without the built-in ones
 	Disable  []string                    `json:"disable,omitempty"`  // rule ids
 	Severity map[string]finding.Severity `json:"severity,omitempty"` // by rule id
+}
+
+// Dependency configures the scanner of packages. Where its database lies is not
+// for a repository to say.
+type Dependency struct {
+	Enabled bool `json:"enabled"`
+	// MaxAgeDays is how old the advisory database may be before the scanner
+	// counts as not run; 0: any age.
+	MaxAgeDays int      `json:"max_age_days"`
+	VEX        []string `json:"vex,omitempty"` // OpenVEX or CycloneDX files
+	Licenses   Licenses `json:"licenses"`
+	// Development, Unreachable and Overdue say what the default policy does with
+	// findings of packages that do not ship, that no code calls, and of which
+	// the due date has passed.
+	Development string `json:"development"` // warn, judge
+	Unreachable string `json:"unreachable"` // warn, judge
+	Overdue     string `json:"overdue"`     // warn, block
+}
+
+// Licenses say which licences packages may state: SPDX ids or names of groups.
+// With Allow, everything else is denied.
+type Licenses struct {
+	Allow   []string `json:"allow,omitempty"`
+	Deny    []string `json:"deny,omitempty"`
+	Unknown string   `json:"unknown"`          // of a package that states none that is known: allow, warn, deny
+	Except  []string `json:"except,omitempty"` // names of packages that are not judged
 }
 
 // The ways to treat inline directives.
@@ -116,6 +143,8 @@ func Default() Config {
 	return Config{
 		Version: 1,
 		Scan:    Scan{MaxFileSize: 1 << 30},
+		Dependency: Dependency{Enabled: true, MaxAgeDays: 7, Licenses: Licenses{Unknown: "allow"},
+			Development: "warn", Unreachable: "warn", Overdue: "warn"},
 		Triage: Triage{
 			Waivers:       ".bulwark/waivers.yaml",
 			Baseline:      ".bulwark/baseline.json",

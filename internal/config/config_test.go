@@ -42,6 +42,14 @@ secret:
   replace: true
   disable: [jwt, generic-api-key]
   severity: {slack-bot-token: critical}
+dependency:
+  enabled: false
+  max_age_days: 30
+  vex: [vex.json]
+  licenses: {allow: [MIT, permissive], deny: [GPL-3.0-only], unknown: deny, except: ["@acme/x"]}
+  development: judge
+  unreachable: judge
+  overdue: block
 triage: {waivers: w.yaml, baseline: b.json, max_waiver_days: 90, inline: require-owner}
 policy:
   block: {severity: medium, confidence: certain}
@@ -66,6 +74,9 @@ verify: {providers: [github, aws], rate: 0.5}
 			Disable:  []string{"jwt", "generic-api-key"},
 			Severity: map[string]finding.Severity{"slack-bot-token": finding.Critical},
 		},
+		Dependency: Dependency{MaxAgeDays: 30, VEX: []string{"vex.json"},
+			Licenses:    Licenses{Allow: []string{"MIT", "permissive"}, Deny: []string{"GPL-3.0-only"}, Unknown: "deny", Except: []string{"@acme/x"}},
+			Development: "judge", Unreachable: "judge", Overdue: "block"},
 		Triage: Triage{Waivers: "w.yaml", Baseline: "b.json", MaxWaiverDays: 90, Inline: InlineRequireOwner},
 		Policy: Policy{
 			Block:   Threshold{finding.Medium, finding.Certain},

@@ -21,6 +21,7 @@ func rootKeys() []key {
 		{name: "asset", about: "The business context of this project, which policies may weigh.", keys: assetKeys()},
 		{name: "scan", about: "What is looked at.", keys: scanKeys()},
 		{name: "secret", about: "The secret scanner.", keys: secretKeys()},
+		{name: "dependency", about: "The scanner of packages: vulnerabilities, malicious packages, ends of life, licences.", keys: dependencyKeys()},
 		{name: "triage", about: "What has been accepted, by whom and until when.", keys: triageKeys()},
 		{name: "policy", about: "What blocks a commit.", keys: policyKeys()},
 		{name: "cache", about: "The cache of results in the user's cache folder.", keys: []key{{
@@ -129,6 +130,75 @@ func secretKeys() []key {
 			about:  "Other severities, by rule id.",
 			schema: byRuleSchema(severities),
 			set:    func(p parser, n *strictyaml.Node, c *Config) { p.severitiesByRule(n, &c.Secret.Severity) },
+		},
+	}
+}
+
+func dependencyKeys() []key {
+	return []key{
+		{
+			name:   "enabled",
+			about:  "Whether packages are looked at.",
+			schema: schema{Type: "boolean"},
+			set:    func(p parser, n *strictyaml.Node, c *Config) { p.bool(n, &c.Dependency.Enabled) },
+		},
+		{
+			name:   "max_age_days",
+			about:  "How many days old the advisory database may be before the scanner counts as not run. 0: any age.",
+			schema: schema{Type: "integer", Minimum: number(0), Maximum: number(maxAgeDays)},
+			set:    func(p parser, n *strictyaml.Node, c *Config) { p.int(n, &c.Dependency.MaxAgeDays, 0, maxAgeDays) },
+		},
+		{
+			name:   "vex",
+			about:  "Files of VEX statements, OpenVEX or CycloneDX, that say which vulnerabilities do not affect this project.",
+			schema: pathsSchema(),
+			set:    func(p parser, n *strictyaml.Node, c *Config) { p.paths(n, &c.Dependency.VEX) },
+		},
+		{name: "licenses", about: "Which licences packages may state.", keys: []key{
+			{
+				name:   "allow",
+				about:  "SPDX ids or groups that are allowed; everything else is denied. Empty: everything that is not denied.",
+				schema: licensesSchema(),
+				set:    func(p parser, n *strictyaml.Node, c *Config) { p.strings(n, &c.Dependency.Licenses.Allow) },
+			},
+			{
+				name:   "deny",
+				about:  "SPDX ids or groups that are denied.",
+				schema: licensesSchema(),
+				set:    func(p parser, n *strictyaml.Node, c *Config) { p.strings(n, &c.Dependency.Licenses.Deny) },
+			},
+			{
+				name:   "unknown",
+				about:  "What to do with a package that states a licence which SPDX does not know: allow, warn or deny.",
+				schema: schema{Enum: unknownLicenses},
+				set: func(p parser, n *strictyaml.Node, c *Config) {
+					p.enum(n, &c.Dependency.Licenses.Unknown, unknownLicenses...)
+				},
+			},
+			{
+				name:   "except",
+				about:  "Names of packages whose licence is not judged.",
+				schema: licensesSchema(),
+				set:    func(p parser, n *strictyaml.Node, c *Config) { p.strings(n, &c.Dependency.Licenses.Except) },
+			},
+		}},
+		{
+			name:   "development",
+			about:  "Vulnerabilities of packages that do not ship: warn, or judge them like all others.",
+			schema: schema{Enum: lowered},
+			set:    func(p parser, n *strictyaml.Node, c *Config) { p.enum(n, &c.Dependency.Development, lowered...) },
+		},
+		{
+			name:   "unreachable",
+			about:  "Vulnerabilities that the code cannot reach: warn, or judge them like all others.",
+			schema: schema{Enum: lowered},
+			set:    func(p parser, n *strictyaml.Node, c *Config) { p.enum(n, &c.Dependency.Unreachable, lowered...) },
+		},
+		{
+			name:   "overdue",
+			about:  "Known vulnerabilities whose due date has passed: warn or block.",
+			schema: schema{Enum: overdue},
+			set:    func(p parser, n *strictyaml.Node, c *Config) { p.enum(n, &c.Dependency.Overdue, overdue...) },
 		},
 	}
 }

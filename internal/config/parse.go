@@ -197,6 +197,18 @@ func (p parser) names(n *strictyaml.Node, to *[]string) {
 	}
 }
 
+// strings takes names of any form, each a line.
+func (p parser) strings(n *strictyaml.Node, to *[]string) {
+	*to = nil
+	for _, s := range p.Strings(n) {
+		if s == "" || len(s) > maxTextLength || strings.ContainsAny(s, "\n\t") {
+			p.Fault(n, "", "%q is not a name: want one line of at most %d bytes", s, maxTextLength)
+			continue
+		}
+		*to = append(*to, s)
+	}
+}
+
 func (p parser) identityKey(n *strictyaml.Node, to *identity.Key) {
 	s, ok := p.String(n)
 	if !ok {
@@ -245,6 +257,7 @@ const (
 	maxTextLength = 256
 	maxWorkers    = 1024
 	maxArchives   = 3
+	maxAgeDays    = 3650
 	maxWaiverDays = 3650
 	maxRate       = 100
 )
@@ -255,9 +268,12 @@ var (
 	actions         = []string{string(Block), string(Warn), string(Off)}
 	inlineModes     = []string{InlineAllow, InlineRequireOwner, InlineForbid}
 	partialVerdicts = []string{"unknown", "warn"}
+	unknownLicenses = []string{"allow", "warn", "deny"}
+	lowered         = []string{"warn", "judge"}
+	overdue         = []string{"warn", "block"}
 	notRunVerdicts  = []string{"unknown", "warn", "allow"}
 	criticalities   = []string{"low", "medium", "high", "critical"}
-	exposures       = []string{"internal", "internet"}
+	exposures       = []string{"isolated", "internal", "internet"}
 )
 
 func names[T interface {

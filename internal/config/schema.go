@@ -57,6 +57,11 @@ func namesSchema() schema {
 	return schema{Type: "array", Items: &schema{Type: "string", Pattern: ruleID.String()}, UniqueItems: true}
 }
 
+func licensesSchema() schema {
+	item := textSchema()
+	return schema{Type: "array", Items: &item, UniqueItems: true}
+}
+
 func byRuleSchema(values []string) schema {
 	return schema{
 		Type:                 "object",

@@ -135,7 +135,7 @@ type Location struct {
 
 // Suppression says why a place, though found, does not count.
 type Suppression struct {
-	Kind   string `json:"kind"`            // "inline", "waiver" or "baseline"
+	Kind   string `json:"kind"`            // "inline", "waiver", "baseline" or "vex"
 	ID     string `json:"id,omitempty"`    // the waiver's id
 	Owner  string `json:"owner,omitempty"` // who answers for it
 	Reason string `json:"reason,omitempty"`

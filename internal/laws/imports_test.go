@@ -18,22 +18,30 @@ var rooms = map[string]struct {
 	"asset":      {nil, "it names what is examined and knows nothing of examining"},
 	"identity":   {nil, "it derives keys and hashes; reading them from somewhere is for its callers"},
 	"strictyaml": {nil, "it reads YAML of any meaning"},
+	"dependency": {nil, "it is what extraction, advisories and SBOMs share, so it can depend on none"},
+	"ssvc":       {nil, "it weighs facts by published tables and looks none up"},
+	"license":    {nil, "it reads licence expressions and knows nothing of packages"},
 	"finding":    {nil, "it is what every stage speaks, so it can depend on none"},
 	"outcome":    {[]string{"asset", "finding"}, "it is what every stage speaks, so it can depend on none"},
 	"config":     {[]string{"finding", "identity", "strictyaml"}, "it holds settings as values; whoever is configured reads them, not the other way round"},
 
 	// The stages: each speaks finding and outcome, none knows its neighbour.
-	"source":  {[]string{"asset", "finding", "outcome"}, "a source delivers bytes and does not care who looks at them"},
-	"scanner": {[]string{"finding", "identity"}, "a scanner sees content, not where it came from nor what is decided about it"},
-	"triage":  {[]string{"finding", "identity", "outcome", "strictyaml"}, "triage compares identities; it neither looks nor decides"},
-	"policy":  {[]string{"finding", "outcome"}, "the decision point judges what it is told; it neither looks nor waives"},
-	"report":  {[]string{"asset", "finding", "outcome"}, "a report renders a run and must not be able to change it"},
-	"verify":  {[]string{"finding", "identity"}, "it asks providers, and the less it knows the less it can tell them"},
+	"source":   {[]string{"asset", "finding", "outcome"}, "a source delivers bytes and does not care who looks at them"},
+	"advisory": {[]string{"dependency"}, "it knows packages from outside; whether they matter to an asset is decided above it"},
+	"sbom":     {[]string{"advisory", "dependency"}, "it writes down what software is made of and what became known of it later; it looks at no source"},
+	"scanner":  {[]string{"advisory", "dependency", "finding", "identity", "license", "sbom"}, "a scanner sees content, not where it came from nor what is decided about it"},
+	"triage":   {[]string{"finding", "identity", "outcome", "sbom", "ssvc", "strictyaml"}, "triage compares identities; it neither looks nor decides"},
+	"policy":   {[]string{"finding", "outcome"}, "the decision point judges what it is told; it neither looks nor waives"},
+	"report":   {[]string{"asset", "finding", "outcome", "sbom"}, "a report renders a run and must not be able to change it"},
+	"verify":   {[]string{"finding", "identity"}, "it asks providers, and the less it knows the less it can tell them"},
+
+	"callgraph": {nil, "it starts the go command on a stranger's module; the less it knows the less can go wrong"},
+	"fix":       {[]string{"advisory", "dependency", "finding", "scanner"}, "it edits manifests as findings say and proves it by reading them again; it decides nothing"},
 
 	// What composes them.
-	"pipeline": {[]string{"asset", "finding", "identity", "outcome", "policy", "scanner", "source", "triage"}, "it composes the stages; it does not know the command line, the configuration file or the reports"},
+	"pipeline": {[]string{"asset", "finding", "identity", "outcome", "policy", "sbom", "scanner", "source", "ssvc", "triage"}, "it composes the stages; it does not know the command line, the configuration file or the reports"},
 	"cli": {[]string{
-		"asset", "config", "finding", "identity", "outcome", "pipeline", "policy", "report", "scanner", "source", "strictyaml", "triage", "verify",
+		"advisory", "asset", "callgraph", "config", "dependency", "finding", "fix", "identity", "license", "outcome", "pipeline", "policy", "report", "sbom", "scanner", "source", "ssvc", "strictyaml", "triage", "verify",
 	}, "it is the wiring and sits at the top"},
 	"laws": {nil, "it looks at the tree from outside"},
 }
@@ -178,7 +186,8 @@ func TestNothingReachesOut(t *testing.T) {
 		"os/exec":  "what is examined is hostile, and Bulwark executes nothing",
 	}
 	for _, name := range []string{
-		"asset", "config", "control", "evidence", "finding", "identity", "outcome", "report", "scanner", "source", "strictyaml", "triage",
+		"asset", "config", "control", "dependency", "evidence", "finding", "fix", "identity", "license", "outcome", "report", "sbom", "scanner",
+		"source", "ssvc", "strictyaml", "triage",
 	} {
 		for pkg := range all {
 			if !within(pkg, module+"/internal/"+name) {
@@ -193,18 +202,18 @@ func TestNothingReachesOut(t *testing.T) {
 	}
 }
 
-// TestOnlyVerifyAsksProviders: policy cannot be in the test above, since OPA
+// TestOnlyTwoRoomsUseTheNetwork: policy cannot be in the test above, since OPA
 // itself links net/http; its capabilities are cut down instead, see
 // policy/capabilities.go.
-func TestOnlyVerifyAsksProviders(t *testing.T) {
+func TestOnlyTwoRoomsUseTheNetwork(t *testing.T) {
 	may := []string{"verify", "cli"}
 	for _, f := range house(t).code() {
-		if !strings.HasPrefix(f.pkg, module+"/internal/") || slices.Contains(may, room(f.pkg)) {
+		if !strings.HasPrefix(f.pkg, module+"/internal/") || slices.Contains(may, room(f.pkg)) || f.pkg == module+"/internal/advisory/feed" {
 			continue
 		}
 		for _, imported := range f.imports {
 			if imported == "net/http" || imported == "net" || imported == "net/rpc" || imported == "net/smtp" {
-				t.Errorf("%s imports %s: only verify talks to the network, and only when --verify asks for it", f.path, imported)
+				t.Errorf("%s imports %s: only verify (when --verify asks for it) and advisory/feed (for db update) talk to the network", f.path, imported)
 			}
 		}
 	}
@@ -218,6 +227,9 @@ func TestNothingIsExecuted(t *testing.T) {
 		for _, imported := range f.imports {
 			if imported == "os/exec" || imported == "plugin" {
 				t.Errorf("%s imports %s: Bulwark executes nothing, least of all git in a repository whose configuration a stranger wrote", f.path, imported)
+			}
+			if imported == "golang.org/x/vuln/scan" && room(f.pkg) != "callgraph" {
+				t.Errorf("%s imports %s: only callgraph has the go command started, and only on request", f.path, imported)
 			}
 		}
 	}

@@ -11,24 +11,31 @@ import (
 	"bulwark/internal/finding"
 	"bulwark/internal/outcome"
 	"bulwark/internal/policy"
+	"bulwark/internal/sbom/vex"
 	"bulwark/internal/source"
+	"bulwark/internal/ssvc"
 	"bulwark/internal/triage"
 )
 
 // Request is one run: look, triage, decide.
 type Request struct {
 	Source source.Source
-	// Bases: Optional: what was there before, the cheapest first. A finding
-	// that one of them has is not new. The second is asked only about what the
-	// first leaves new.
-	Bases   []source.Source
+	// Bases: Optional: what was there before, the cheapest first; the last one
+	// has all of it. A finding that one of them has is not new. The second is
+	// asked only about what the first leaves new.
+	Bases []source.Source
+	// Whole: Optional: everything that there is after the change that Source
+	// is, for scanners whose findings need more than the changed files.
+	Whole   source.Source
 	Options Options
 	Triage  Triage
-	Policy  *policy.Engine
-	Context policy.Context
-	Mode    string // "full", "change", "staged", "history"
-	Stage   string // "commit", "build", …
-	Tool    outcome.Tool
+	// Business is what the project says of the asset, for due dates.
+	Business ssvc.Business
+	Policy   *policy.Engine
+	Context  policy.Context
+	Mode     string // "full", "change", "staged", "history"
+	Stage    string // "commit", "build", …
+	Tool     outcome.Tool
 	// Settings are recorded in the run: what configured it, no secrets.
 	Settings map[string]string
 	// Notices: Optional: what is to be said beside what the run finds out.
@@ -43,6 +50,7 @@ type Triage struct {
 	Waivers  []triage.Waiver
 	Baseline *triage.Baseline
 	Options  triage.Options
+	VEX      *vex.Index // Optional: statements about vulnerabilities
 }
 
 // DirectiveError says that inline directives cannot be obeyed as written.
@@ -70,7 +78,9 @@ func (e *DirectiveError) Error() string {
 // in Incomplete and its verdict is not allow.
 func Run(ctx context.Context, q Request) (*outcome.Run, error) {
 	started := time.Now()
-	looked, err := Look(ctx, q.Source, q.Options)
+	o := q.Options
+	o.Whole = q.Whole
+	looked, err := Look(ctx, q.Source, o)
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +95,7 @@ func Run(ctx context.Context, q Request) (*outcome.Run, error) {
 		if err := compare(ctx, q, run); err != nil {
 			return nil, err
 		}
+		leaveOut(run, looked.Changed)
 	}
 
 	opts := q.Triage.Options
@@ -96,6 +107,10 @@ func Run(ctx context.Context, q Request) (*outcome.Run, error) {
 		return nil, &DirectiveError{problems}
 	}
 	run.Notices = append(run.Notices, notices...)
+	run.Notices = append(run.Notices, triage.ApplyVEX(run.Findings, q.Triage.VEX, q.Context.Now)...)
+	if err := triage.Prioritise(run.Findings, q.Business); err != nil {
+		return nil, err
+	}
 
 	if q.Examine != nil && run.Incomplete == "" {
 		notices, err := q.Examine(ctx, run.Findings)
@@ -122,6 +137,34 @@ func Run(ctx context.Context, q Request) (*outcome.Run, error) {
 	return run, nil
 }
 
+// leaveOut drops what a change leaves as it was, from the accounts as well.
+func leaveOut(run *outcome.Run, changed map[string]map[string]bool) {
+	if changed == nil {
+		return
+	}
+	run.Findings = slices.DeleteFunc(run.Findings, func(f finding.Finding) bool { return untouched(&f, changed[f.Scanner]) })
+	for i := range run.Scanners {
+		s := &run.Scanners[i]
+		if changed[s.Name] == nil {
+			continue
+		}
+		s.Findings = 0
+		for j := range run.Findings {
+			if run.Findings[j].Scanner == s.Name {
+				s.Findings++
+			}
+		}
+	}
+}
+
+// untouched reports whether a finding was there before in files that the change
+// leaves alone: it is nothing to tell the change's author. changed is nil for
+// scanners that looked at the change only.
+func untouched(f *finding.Finding, changed map[string]bool) bool {
+	return changed != nil && f.Status == finding.Existing &&
+		!slices.ContainsFunc(f.Locations, func(l finding.Location) bool { return changed[l.Path] })
+}
+
 func failed(skips []outcome.Skip) bool {
 	return slices.ContainsFunc(skips, func(s outcome.Skip) bool { return s.Failed })
 }
@@ -130,13 +173,16 @@ func failed(skips []outcome.Skip) bool {
 // looked at can only leave findings new that are not.
 func compare(ctx context.Context, q Request, run *outcome.Run) error {
 	var had []finding.Finding
-	for _, base := range q.Bases {
+	for i, base := range q.Bases {
 		isNew := func(f finding.Finding) bool { return f.Status == finding.New }
 		if !slices.ContainsFunc(run.Findings, isNew) {
 			break
 		}
 		o := q.Options
 		o.Progress = nil
+		if i < len(q.Bases)-1 {
+			o.Whole = q.Bases[len(q.Bases)-1]
+		}
 		before, err := Look(ctx, base, o)
 		if err != nil {
 			return fmt.Errorf("looking at what was there before the change: %w", err)
@@ -150,6 +196,7 @@ func compare(ctx context.Context, q Request, run *outcome.Run) error {
 		}
 		had = append(had, before.Findings...)
 		run.Findings = triage.Compare(run.Findings, had)
+		triage.NewlyReachable(run.Findings, had)
 	}
 	slices.SortStableFunc(run.Findings, finding.Finding.Compare)
 	return nil

@@ -56,6 +56,11 @@ github-pat  a.py:3
           Demo key. (Overrides block by bulwark.gate/new-severe: New, with severity high and confidence firm; the gate blocks from high and firm.)
     bulwark.gate/new-severe says block, builtin/gate/gate.rego:N
       builtin/gate/gate.rego:N: answer does not hold: finding.status == "existing"
+      builtin/gate/gate.rego:N: answer does not hold: finding.status == "existing"
+      builtin/gate/gate.rego:N: answer does not hold: is_malicious(finding)
+      builtin/gate/gate.rego:N: answer does not hold: in_kev(finding)
+      builtin/gate/gate.rego:N: answer does not hold: is_unreachable(finding)
+      builtin/gate/gate.rego:N: answer does not hold: is_development(finding)
       builtin/gate/gate.rego:N: answer holds
     custom/demo lowers to warn, custom.rego:3
       custom.rego:9: demo holds

@@ -109,9 +109,20 @@ type Parameters struct {
 	// NotRun is the verdict on a scanner that did not start: "", "unknown",
 	// "warn" or "allow".
 	NotRun string `json:"not_run"`
+	// Dependency tunes what the default policy does with findings about packages.
+	Dependency Dependency `json:"dependency"`
 	// Rules maps a rule id to "off", "warn", "block" or the name of a severity
 	// that replaces the finding's own.
 	Rules map[string]string `json:"rules"`
+}
+
+// Dependency says what follows for packages that do not ship, for code that
+// nothing reaches ("warn" or "judge") and for due dates that have passed ("warn"
+// or "block"); empty for the defaults.
+type Dependency struct {
+	Development string `json:"development"`
+	Unreachable string `json:"unreachable"`
+	Overdue     string `json:"overdue"`
 }
 
 // Threshold is the least severity and confidence that block; empty for the
@@ -142,6 +153,9 @@ func (p Parameters) Validate() error {
 	check("policy.block.confidence", p.Block.Confidence, append([]string{""}, confidences...)...)
 	check("policy.partial", p.Partial, "", "unknown", "warn")
 	check("policy.not_run", p.NotRun, "", "unknown", "warn", "allow")
+	check("dependency.development", p.Dependency.Development, "", "warn", "judge")
+	check("dependency.unreachable", p.Dependency.Unreachable, "", "warn", "judge")
+	check("dependency.overdue", p.Dependency.Overdue, "", "warn", "block")
 	for _, id := range slices.Sorted(maps.Keys(p.Rules)) {
 		check("policy.rules."+id, p.Rules[id], append([]string{"off", "warn", "block"}, severities...)...)
 	}

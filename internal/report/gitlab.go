@@ -17,15 +17,27 @@ import (
 const gitlabVersion = "15.0.7"
 
 const (
-	gitlabScanner  = "secret"  // the scanner whose findings the report is for
 	gitlabNoCommit = "0000000" // what GitLab's own analyzer writes for content outside history
 	gitlabPlaces   = 100       // further places of a finding
 	gitlabMessages = 100       // messages about what was skipped
 )
 
+// gitlabForm is one of GitLab's report formats: each holds one scanner's findings.
+type gitlabForm struct {
+	scanner string // of Bulwark
+	kind    string // scan.type
+	holds   string // what it is for, as a message says it
+}
+
+var (
+	gitlabSecrets      = gitlabForm{"secret", "secret_detection", "secrets"}
+	gitlabDependencies = gitlabForm{"sca", "dependency_scanning", "dependencies"}
+)
+
 type (
 	gitlabReport struct {
 		Version         string                `json:"version"`
+		Files           []gitlabManifest      `json:"dependency_files,omitempty"`
 		Scan            gitlabScan            `json:"scan"`
 		Vulnerabilities []gitlabVulnerability `json:"vulnerabilities"`
 	}
@@ -64,6 +76,18 @@ type (
 		Tracking    gitlabTracking          `json:"tracking"`
 		Details     map[string]gitlabDetail `json:"details,omitempty"`
 	}
+	gitlabManifest struct {
+		Path           string             `json:"path"`
+		PackageManager string             `json:"package_manager"`
+		Dependencies   []gitlabDependency `json:"dependencies"`
+	}
+	gitlabDependency struct {
+		Package struct {
+			Name string `json:"name"`
+		} `json:"package"`
+		Version string `json:"version"`
+		Direct  bool   `json:"direct,omitempty"`
+	}
 	gitlabIdentifier struct {
 		Type  string `json:"type"`
 		Name  string `json:"name"`
@@ -74,10 +98,11 @@ type (
 		URL string `json:"url"`
 	}
 	gitlabLocation struct {
-		File      string       `json:"file"`
-		StartLine int          `json:"start_line,omitempty"`
-		EndLine   int          `json:"end_line,omitempty"`
-		Commit    gitlabCommit `json:"commit"`
+		File       string            `json:"file"`
+		StartLine  int               `json:"start_line,omitempty"`
+		EndLine    int               `json:"end_line,omitempty"`
+		Commit     *gitlabCommit     `json:"commit,omitempty"`
+		Dependency *gitlabDependency `json:"dependency,omitempty"`
 	}
 	gitlabCommit struct {
 		SHA     string `json:"sha"`
@@ -116,29 +141,42 @@ type (
 // writeGitLab writes the findings of the secret scanner that were not accepted,
 // one vulnerability for each finding whatever the number of its places.
 func writeGitLab(w io.Writer, v *view, opts Options) error {
-	r := gitlabReport{Version: gitlabVersion, Scan: newGitLabScan(v), Vulnerabilities: []gitlabVulnerability{}}
+	return writeGitLabForm(w, v, opts, gitlabSecrets)
+}
+
+// writeGitLabDependencies writes the findings about packages that were not
+// accepted (dependency-scanning-report-format.json).
+func writeGitLabDependencies(w io.Writer, v *view, opts Options) error {
+	return writeGitLabForm(w, v, opts, gitlabDependencies)
+}
+
+func writeGitLabForm(w io.Writer, v *view, opts Options, form gitlabForm) error {
+	r := gitlabReport{Version: gitlabVersion, Scan: newGitLabScan(v, form), Vulnerabilities: []gitlabVulnerability{}}
 	elsewhere := 0
 	for _, e := range v.entries() {
 		switch {
 		case e.suppressed():
-		case e.Scanner != gitlabScanner:
+		case e.Scanner != form.scanner:
 			elsewhere++
 		default:
 			r.Vulnerabilities = append(r.Vulnerabilities, newGitLabVulnerability(v, e))
+			if form == gitlabDependencies {
+				r.depend(e)
+			}
 		}
 	}
 	if elsewhere > 0 {
 		r.Scan.Messages = append(r.Scan.Messages, gitlabMessage{"info",
-			count(elsewhere, "finding") + " of other scanners left out: this form holds secrets only."})
+			count(elsewhere, "finding") + " of other scanners left out: this form holds " + form.holds + " only."})
 	}
 	return encode(w, r, opts.Compact)
 }
 
-func newGitLabScan(v *view) gitlabScan {
+func newGitLabScan(v *view, form gitlabForm) gitlabScan {
 	const layout = "2006-01-02T15:04:05" // UTC, without saying so
 	tool := gitlabTool{ID: "bulwark", Name: "Bulwark", Version: cmp.Or(replaced(v.Tool.Version), "unknown"), Vendor: gitlabVendor{"Bulwark"}}
 	s := gitlabScan{
-		Analyzer: tool, Scanner: tool, Type: "secret_detection", Status: "success",
+		Analyzer: tool, Scanner: tool, Type: form.kind, Status: "success",
 		StartTime: v.Started.UTC().Format(layout),
 		EndTime:   v.Started.Add(time.Duration(v.DurationMS) * time.Millisecond).UTC().Format(layout),
 	}
@@ -152,16 +190,16 @@ func newGitLabScan(v *view) gitlabScan {
 	}
 	looked := false
 	for _, sc := range v.Scanners {
-		if sc.Name != gitlabScanner {
+		if sc.Name != form.scanner {
 			continue
 		}
 		looked = looked || sc.Status == outcome.Complete || sc.Status == outcome.Partial
 		switch sc.Status {
 		case outcome.Complete:
 		case outcome.Partial:
-			say("warn", "The secret scanner could not look at everything: "+sc.Reason)
+			say("warn", "The "+form.scanner+" scanner could not look at everything: "+sc.Reason)
 		default:
-			say("fatal", fmt.Sprintf("The secret scanner: %s: %s", sc.Status, sc.Reason))
+			say("fatal", fmt.Sprintf("The %s scanner: %s: %s", form.scanner, sc.Status, sc.Reason))
 		}
 	}
 	if !looked {
@@ -190,7 +228,7 @@ func newGitLabVulnerability(v *view, e *entry) gitlabVulnerability {
 		Solution:    clip(visible(e.rule.Remedy), 6900),
 		Location: gitlabLocation{
 			File: replaced(l.Path), StartLine: l.StartLine, EndLine: max(l.EndLine, l.StartLine),
-			Commit: gitlabCommit{SHA: cmp.Or(replaced(v.Asset.Revision), gitlabNoCommit)},
+			Commit: &gitlabCommit{SHA: cmp.Or(replaced(v.Asset.Revision), gitlabNoCommit)},
 		},
 		Extract: replaced(cmp.Or(e.Masked, l.Excerpt)),
 		Identifiers: []gitlabIdentifier{{
@@ -198,7 +236,7 @@ func newGitLabVulnerability(v *view, e *entry) gitlabVulnerability {
 		}},
 	}
 	if c := l.Commit; c != nil {
-		g.Location.Commit = gitlabCommit{SHA: cmp.Or(replaced(c.ID), gitlabNoCommit), Author: replaced(c.Author), Date: replaced(c.Date), Message: replaced(c.Subject)}
+		g.Location.Commit = &gitlabCommit{SHA: cmp.Or(replaced(c.ID), gitlabNoCommit), Author: replaced(c.Author), Date: replaced(c.Date), Message: replaced(c.Subject)}
 	}
 	for _, c := range e.rule.CWE {
 		id := gitlabIdentifier{Type: "cwe", Name: replaced(c), Value: strings.TrimPrefix(replaced(c), "CWE-")}

@@ -1,7 +1,7 @@
 // Package report turns a run (outcome.Run) into the documents that people and
-// machines read: text for a terminal, JSON, SARIF, GitLab's secret detection
-// report, JUnit, Markdown, HTML and GitHub workflow annotations; and reads the
-// JSON form back.
+// machines read: text for a terminal, JSON, SARIF, GitLab's secret detection and
+// dependency scanning reports, JUnit, Markdown, HTML and GitHub workflow
+// annotations; and reads the JSON form back.
 //
 // It decides nothing, looks at nothing and reaches nothing: what is in the run
 // is all it knows. Whatever in a run comes from the examined repository (paths,
@@ -25,14 +25,18 @@ type Kind string
 
 // The kinds of report.
 const (
-	Text     Kind = "text"     // for a person at a terminal or reading a log
-	JSON     Kind = "json"     // the run itself; Read takes it back
-	SARIF    Kind = "sarif"    // SARIF 2.1.0, for code scanning and editors
-	GitLab   Kind = "gitlab"   // GitLab's secret detection report
-	JUnit    Kind = "junit"    // JUnit XML, for CI servers that show tests
-	Markdown Kind = "markdown" // a comment on a pull request
-	HTML     Kind = "html"     // one self-contained page
-	GitHub   Kind = "github"   // workflow commands that GitHub shows as annotations
+	Text   Kind = "text"   // for a person at a terminal or reading a log
+	JSON   Kind = "json"   // the run itself; Read takes it back
+	SARIF  Kind = "sarif"  // SARIF 2.1.0, for code scanning and editors
+	GitLab Kind = "gitlab" // GitLab's secret detection report
+	// GitLabDependency is GitLab's dependency scanning report.
+	GitLabDependency Kind = "gitlab-dependency"
+	OpenVEX          Kind = "openvex"       // OpenVEX 0.2, a draft
+	CycloneDXVEX     Kind = "cyclonedx-vex" // CycloneDX with vulnerabilities, a draft
+	JUnit            Kind = "junit"         // JUnit XML, for CI servers that show tests
+	Markdown         Kind = "markdown"      // a comment on a pull request
+	HTML             Kind = "html"          // one self-contained page
+	GitHub           Kind = "github"        // workflow commands that GitHub shows as annotations
 )
 
 // Options are the choices that a caller has. The zero value gives plain text
@@ -69,6 +73,9 @@ func forms() []form {
 		{JSON, "the run itself, which convert takes back", writeJSON},
 		{SARIF, "SARIF 2.1.0, for code scanning and editors", writeSARIF},
 		{GitLab, "GitLab's secret detection report", writeGitLab},
+		{GitLabDependency, "GitLab's dependency scanning report", writeGitLabDependencies},
+		{OpenVEX, "draft of OpenVEX statements", writeOpenVEX},
+		{CycloneDXVEX, "draft of CycloneDX VEX statements", writeCycloneDXVEX},
 		{JUnit, "JUnit XML, for CI servers that show tests", writeJUnit},
 		{Markdown, "a comment on a pull request", writeMarkdown},
 		{HTML, "one self-contained page", writeHTML},

@@ -115,8 +115,12 @@ func (t *textWriter) section(title string, list []*entry, st style) {
 	}
 	t.heading(fmt.Sprintf("%s (%s)", title, thousands(len(list))), st)
 	t.printf("\n")
-	for _, e := range list {
-		t.finding(e)
+	for _, g := range byPackage(list) {
+		if g.pkg != nil {
+			t.packages(g.pkg)
+		} else {
+			t.finding(g.one)
+		}
 	}
 }
 

@@ -94,7 +94,20 @@ answer(finding, setting) := {
 	setting == "off"
 }
 
-# 2. It was there before the change. Only what a change introduces can block it.
+# 2. A package was there before the change, and the day by which to act on it has
+#    passed. The project says whether that blocks; unless it does, case 3 is the
+#    same with other words.
+else := {
+	"id": "overdue",
+	"verdict": overdue_verdict,
+	"reason": sprintf("It was there before, and %s.", [overdue_by(finding)]),
+} if {
+	finding.status == "existing"
+	is_overdue(finding)
+	not is_lowered(finding)
+}
+
+# 3. It was there before the change. Only what a change introduces can block it.
 #    The status is "existing" only when there was a base or a baseline to
 #    compare with; without one every finding is "new".
 else := {
@@ -105,7 +118,16 @@ else := {
 	finding.status == "existing"
 }
 
-# 3. The project wants this rule to block, or never to block.
+# 4. A package that was published to do harm blocks whatever else is known of it.
+else := {
+	"id": "malicious-package",
+	"verdict": "block",
+	"reason": sprintf("%s is a malicious package, and new.", [package_name(finding)]),
+} if {
+	is_malicious(finding)
+}
+
+# 5. The project wants this rule to block, or never to block.
 else := {
 	"id": "rule-block",
 	"verdict": "block",
@@ -122,7 +144,39 @@ else := {
 	setting == "warn"
 }
 
-# 4. New, grave and well founded.
+# 6. Attackers use the vulnerability, so its score does not matter, nor where in
+#    the project the package is.
+else := {
+	"id": "known-exploited",
+	"verdict": "block",
+	"reason": sprintf(
+		"New, and known to be exploited: in CISA's KEV catalogue since %s.",
+		[brief(finding.properties["kev.added"])],
+	),
+} if {
+	in_kev(finding)
+}
+
+# 7. A vulnerability that no code reaches, or in a package that is not shipped.
+else := {
+	"id": "unreachable",
+	"verdict": "warn",
+	"reason": "New, but no code of the project reaches it.",
+} if {
+	unreachable_verdict == "warn"
+	is_unreachable(finding)
+}
+
+else := {
+	"id": "development-only",
+	"verdict": "warn",
+	"reason": "New, but in a package that only development uses.",
+} if {
+	development_verdict == "warn"
+	is_development(finding)
+}
+
+# 8. New, grave and well founded.
 else := {
 	"id": "new-severe",
 	"verdict": "block",
@@ -135,7 +189,7 @@ else := {
 	finding.confidence_rank >= confidence_ranks[block_confidence]
 }
 
-# 5. Everything else is worth a look, not worth stopping work.
+# 9. Everything else is worth a look, not worth stopping work.
 else := {
 	"id": "below-threshold",
 	"verdict": "warn",

@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"bulwark/internal/advisory"
+	"bulwark/internal/advisory/db"
+	"bulwark/internal/callgraph"
+	"bulwark/internal/dependency"
+	"bulwark/internal/finding"
+	"bulwark/internal/outcome"
+)
+
+// goReach has the calls of the Go modules that declare vulnerable packages
+// analysed, and sets on the findings whether code reaches them.
+type goReach struct {
+	root     string
+	database string
+}
+
+func (g *goReach) examine(ctx context.Context, findings []finding.Finding) ([]outcome.Notice, error) {
+	folders := map[string][]*finding.Finding{}
+	for i := range findings {
+		f := &findings[i]
+		if f.Properties[finding.PropEcosystem] != string(dependency.Go) || f.Properties[finding.PropVuln] == "" || f.Suppressed() {
+			continue
+		}
+		for _, l := range f.Locations {
+			if dir := path.Dir(l.Path); path.Base(l.Path) == "go.mod" && !slices.Contains(folders[dir], f) {
+				folders[dir] = append(folders[dir], f)
+			}
+		}
+	}
+	if len(folders) == 0 {
+		return nil, nil
+	}
+	known, err := db.Open(g.database)
+	if err != nil {
+		return nil, err
+	}
+	defer known.Close() // only read from
+	var notices []outcome.Notice
+	for dir, list := range folders {
+		vulnerabilities, err := goVulnerabilities(ctx, known, list)
+		if err != nil {
+			return nil, err
+		}
+		answers, err := callgraph.Analyse(ctx, filepath.Join(g.root, filepath.FromSlash(dir)), os.Environ(), vulnerabilities)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			notices = append(notices, outcome.Notice{Kind: "reach", Path: path.Join(dir, "go.mod"), Message: "reachability is not known: " + err.Error()})
+			continue
+		}
+		for _, f := range list {
+			settle(f, answers[f.Properties[finding.PropVuln]])
+		}
+	}
+	slices.SortFunc(notices, func(a, b outcome.Notice) int { return strings.Compare(a.Path, b.Path) })
+	return notices, nil
+}
+
+// settle keeps the gravest answer of all modules that declare the package.
+func settle(f *finding.Finding, a callgraph.Answer) {
+	have := f.Properties[finding.PropReachable]
+	if have == string(callgraph.Called) || have == string(callgraph.Undecidable) && a.Reach == callgraph.NotCalled {
+		return
+	}
+	p := map[string]string{}
+	for k, v := range f.Properties {
+		p[k] = v
+	}
+	p[finding.PropReachable] = string(a.Reach)
+	f.Properties = p
+	if a.Evidence != "" && !slices.Contains(f.Evidence, a.Evidence) {
+		f.Evidence = append(slices.Clone(f.Evidence), a.Evidence)
+	}
+}
+
+// goVulnerabilities is what is known of the findings' vulnerabilities, as the
+// analysis wants it.
+func goVulnerabilities(ctx context.Context, known *db.DB, list []*finding.Finding) ([]callgraph.Vulnerability, error) {
+	var out []callgraph.Vulnerability
+	for _, f := range list {
+		id := f.Properties[finding.PropVuln]
+		d, err := known.Detail(id)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", id, err)
+		}
+		v := callgraph.Vulnerability{ID: id, Module: f.Properties[finding.PropPackage], Modified: d.Modified, Symbols: d.Symbols}
+		for _, version := range strings.Fields(f.Properties[finding.PropVersion]) {
+			matches, err := known.Match(ctx, dependency.Go, v.Module, version)
+			if err != nil {
+				return nil, err
+			}
+			for _, m := range matches {
+				if m.ID == id {
+					v.Ranges = append(v.Ranges, ranges(m)...)
+				}
+			}
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+func ranges(m advisory.Match) []callgraph.Range {
+	var out []callgraph.Range
+	for _, p := range m.Proofs {
+		r := callgraph.Range{Introduced: p.Introduced, Fixed: p.Fixed}
+		if r.Introduced == "" {
+			r.Introduced = "0"
+		}
+		if !slices.Contains(out, r) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
