@@ -3,7 +3,7 @@
 GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: demo test lint build release bench fuzz clean tools-present
+.PHONY: conformance demo test lint build release bench fuzz clean tools-present
 
 demo: build ## the main job on a small repository with planted faults
 	@./examples/demo/run.sh ./bin/bulwark
@@ -22,6 +22,9 @@ lint: tools-present
 
 release: tools-present ## static, reproducible binaries with SBOM and checksums, in dist/
 	./tools/release.sh "$(VERSION)"
+
+conformance: ## matching against rows of osv-scanner: make conformance DATA=folder of advisories/ and lockfiles/
+	BULWARK_ADVISORY_DATA="$(abspath $(DATA))" $(GO) test -count=1 ./internal/advisory/db
 
 bench: build ## gitleaks and Bulwark in turn on the same input, with the ratio
 	./bench/run.sh

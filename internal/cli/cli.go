@@ -100,7 +100,8 @@ func newRoot(p Process) *cobra.Command {
 		Use:   "bulwark",
 		Short: "One pass over a repository, one verdict",
 		Long: `Bulwark looks at a repository, or at what a change introduces, finds leaked
-secrets, decides by policy, explains itself and exits accordingly.
+secrets and vulnerable dependencies, decides by policy, explains itself and exits
+accordingly.
 
 Results go to standard output, everything else to standard error.
 
@@ -112,6 +113,7 @@ Exit codes:
 		Example: `  bulwark scan                       # the repository you are in
   bulwark scan --base origin/main    # what this branch introduces
   bulwark scan --staged              # what is about to be committed
+  bulwark db update                  # what is known of the packages in use
   bulwark explain github-personal-access-token`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
