@@ -22,21 +22,18 @@ import (
 	"golang.org/x/vuln/scan"
 )
 
-// Vulnerability is one that affects a version of a module in use.
+// Vulnerability is one that affects a version of a module in use: that it does
+// is the caller's finding and not asked again, least of all of the Go release
+// that happens to be installed here.
 type Vulnerability struct {
 	ID       string // unique
 	Module   string // "stdlib" for the standard library
 	Modified time.Time
-	Ranges   []Range
 	// Symbols are the vulnerable functions and methods by import path, as the
 	// Go vulnerability database writes them: "Decoder.Decode". Without any the
 	// analysis can only tell whether the module is imported.
 	Symbols map[string][]string
 }
-
-// Range is a range of affected versions, without "v". Introduced "0" is the
-// beginning; an empty Fixed is no end.
-type Range struct{ Introduced, Fixed string }
 
 // Reach is how far code gets.
 type Reach string

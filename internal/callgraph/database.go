@@ -19,7 +19,6 @@ type (
 	indexVuln struct {
 		ID       string    `json:"id"`
 		Modified time.Time `json:"modified"`
-		Fixed    string    `json:"fixed,omitempty"`
 	}
 	entry struct {
 		SchemaVersion string     `json:"schema_version"`
@@ -42,7 +41,6 @@ type (
 	}
 	event struct {
 		Introduced string `json:"introduced,omitempty"`
-		Fixed      string `json:"fixed,omitempty"`
 	}
 	ecosystemGo struct {
 		Imports []imported `json:"imports,omitempty"`
@@ -78,15 +76,7 @@ func writeDatabase(folder string, vulnerabilities []Vulnerability) error {
 			newest = v.Modified
 		}
 		a := affected{Package: packageName{v.Module, "Go"}}
-		fixed := ""
-		for _, r := range v.Ranges {
-			events := []event{{Introduced: r.Introduced}}
-			if r.Fixed != "" {
-				events = append(events, event{Fixed: r.Fixed})
-			}
-			fixed = r.Fixed
-			a.Ranges = append(a.Ranges, semver{"SEMVER", events})
-		}
+		a.Ranges = []semver{{"SEMVER", []event{{Introduced: "0"}}}} // whatever version is in use
 		for path, names := range v.Symbols {
 			a.Ecosystem.Imports = append(a.Ecosystem.Imports, imported{path, names})
 		}
@@ -98,7 +88,7 @@ func writeDatabase(folder string, vulnerabilities []Vulnerability) error {
 			m = &indexModule{Path: v.Module}
 			modules[v.Module], order = m, append(order, v.Module)
 		}
-		m.Vulns = append(m.Vulns, indexVuln{v.ID, v.Modified.UTC(), fixed})
+		m.Vulns = append(m.Vulns, indexVuln{v.ID, v.Modified.UTC()})
 	}
 	all := []indexModule{}
 	for _, path := range order {

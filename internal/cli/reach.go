@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"bulwark/internal/advisory"
 	"bulwark/internal/advisory/db"
 	"bulwark/internal/callgraph"
 	"bulwark/internal/dependency"
@@ -47,7 +46,7 @@ func (g *goReach) examine(ctx context.Context, findings []finding.Finding) ([]ou
 	defer known.Close() // only read from
 	var notices []outcome.Notice
 	for dir, list := range folders {
-		vulnerabilities, err := goVulnerabilities(ctx, known, list)
+		vulnerabilities, err := goVulnerabilities(known, list)
 		if err != nil {
 			return nil, err
 		}
@@ -86,7 +85,7 @@ func settle(f *finding.Finding, a callgraph.Answer) {
 
 // goVulnerabilities is what is known of the findings' vulnerabilities, as the
 // analysis wants it.
-func goVulnerabilities(ctx context.Context, known *db.DB, list []*finding.Finding) ([]callgraph.Vulnerability, error) {
+func goVulnerabilities(known *db.DB, list []*finding.Finding) ([]callgraph.Vulnerability, error) {
 	var out []callgraph.Vulnerability
 	for _, f := range list {
 		id := f.Properties[finding.PropVuln]
@@ -95,32 +94,7 @@ func goVulnerabilities(ctx context.Context, known *db.DB, list []*finding.Findin
 			return nil, fmt.Errorf("reading %s: %w", id, err)
 		}
 		v := callgraph.Vulnerability{ID: id, Module: f.Properties[finding.PropPackage], Modified: d.Modified, Symbols: d.Symbols}
-		for _, version := range strings.Fields(f.Properties[finding.PropVersion]) {
-			matches, err := known.Match(ctx, dependency.Go, v.Module, version)
-			if err != nil {
-				return nil, err
-			}
-			for _, m := range matches {
-				if m.ID == id {
-					v.Ranges = append(v.Ranges, ranges(m)...)
-				}
-			}
-		}
 		out = append(out, v)
 	}
 	return out, nil
-}
-
-func ranges(m advisory.Match) []callgraph.Range {
-	var out []callgraph.Range
-	for _, p := range m.Proofs {
-		r := callgraph.Range{Introduced: p.Introduced, Fixed: p.Fixed}
-		if r.Introduced == "" {
-			r.Introduced = "0"
-		}
-		if !slices.Contains(out, r) {
-			out = append(out, r)
-		}
-	}
-	return out
 }
