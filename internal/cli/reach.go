@@ -2,7 +2,12 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -58,8 +63,12 @@ func (g *goReach) examine(ctx context.Context, findings []finding.Finding) ([]ou
 			notices = append(notices, outcome.Notice{Kind: "reach", Path: path.Join(dir, "go.mod"), Message: "reachability is not known: " + err.Error()})
 			continue
 		}
+		content, err := goContent(g.root, dir)
+		if err != nil {
+			return nil, fmt.Errorf("reading the Go files of %s: %w", dir, err)
+		}
 		for _, f := range list {
-			settle(f, answers[f.Properties[finding.PropVuln]])
+			settle(f, answers[f.Properties[finding.PropVuln]], content)
 		}
 	}
 	slices.SortFunc(notices, func(a, b outcome.Notice) int { return strings.Compare(a.Path, b.Path) })
@@ -67,7 +76,7 @@ func (g *goReach) examine(ctx context.Context, findings []finding.Finding) ([]ou
 }
 
 // settle keeps the gravest answer of all modules that declare the package.
-func settle(f *finding.Finding, a callgraph.Answer) {
+func settle(f *finding.Finding, a callgraph.Answer, content string) {
 	have := f.Properties[finding.PropReachable]
 	if have == string(callgraph.Called) || have == string(callgraph.Undecidable) && a.Reach == callgraph.NotCalled {
 		return
@@ -76,7 +85,7 @@ func settle(f *finding.Finding, a callgraph.Answer) {
 	for k, v := range f.Properties {
 		p[k] = v
 	}
-	p[finding.PropReachable] = string(a.Reach)
+	p[finding.PropReachable], p[finding.PropReachContent] = string(a.Reach), content
 	f.Properties = p
 	if a.Evidence != "" && !slices.Contains(f.Evidence, a.Evidence) {
 		f.Evidence = append(slices.Clone(f.Evidence), a.Evidence)
@@ -97,4 +106,34 @@ func goVulnerabilities(known *db.DB, list []*finding.Finding) ([]callgraph.Vulne
 		out = append(out, v)
 	}
 	return out, nil
+}
+
+// goContent names the Go code below a folder: as long as it is the same, so is
+// the answer.
+func goContent(root, dir string) (string, error) {
+	r, err := os.OpenRoot(filepath.Join(root, filepath.FromSlash(dir)))
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	h := sha256.New()
+	err = fs.WalkDir(r.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		switch base := path.Base(name); {
+		case err != nil:
+			return err
+		case d.IsDir() && (base == ".git" || base == "testdata" || base == "node_modules"):
+			return fs.SkipDir
+		case !d.Type().IsRegular() || path.Ext(base) != ".go" && base != "go.mod" && base != "go.sum":
+			return nil
+		}
+		f, err := r.Open(filepath.FromSlash(name))
+		if err != nil {
+			return err
+		}
+		one := sha256.New()
+		_, err = io.Copy(one, f)
+		fmt.Fprintf(h, "%x %s\n", one.Sum(nil), name)
+		return errors.Join(err, f.Close())
+	})
+	return "go-sha256:" + hex.EncodeToString(h.Sum(nil)), err
 }
