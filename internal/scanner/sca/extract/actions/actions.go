@@ -45,16 +45,13 @@ func (Extractor) Binary() bool { return false }
 // Wants accepts .github/workflows/*.yml, also of Gitea and Forgejo, and
 // action.yml.
 func (Extractor) Wants(p string) bool {
-	dir, base := path.Split(p)
-	if _, own := collect.Path(p); !own {
+	if !strings.HasSuffix(p, ".yml") && !strings.HasSuffix(p, ".yaml") || !collect.Own(p) {
 		return false
 	}
+	dir, base := path.Split(p)
 	switch base {
 	case "action.yml", "action.yaml":
 		return true
-	}
-	if !strings.HasSuffix(base, ".yml") && !strings.HasSuffix(base, ".yaml") {
-		return false
 	}
 	for _, host := range []string{".github", ".gitea", ".forgejo"} {
 		if dir == host+"/workflows/" {

@@ -30,8 +30,8 @@ func (*Extractor) Binary() bool { return false }
 
 // Wants reports whether the path is that of a lockfile of the project's own.
 func (*Extractor) Wants(path string) bool {
-	base, own := collect.Path(path)
-	return own && (base == "Gemfile.lock" || base == "gems.locked")
+	base := collect.Base(path)
+	return (base == "Gemfile.lock" || base == "gems.locked") && collect.Own(path)
 }
 
 type reader struct {
@@ -58,7 +58,8 @@ type ask struct {
 // source is the section that gems are listed in.
 type source struct {
 	kind     string
-	remotes  []string
+	remote   string // the first
+	public   bool   // one of the remotes is the public registry
 	revision string
 }
 
@@ -101,6 +102,9 @@ func (r *reader) read(text string) (*dependency.Manifest, error) {
 			r.gem = -1
 			continue
 		}
+		if len(r.needs) > collect.MaxNeeds || len(r.asks) > collect.MaxNeeds {
+			return nil, fmt.Errorf("line %d: more than %d needs of gems: no lockfile has that many; check where it comes from", r.number, collect.MaxNeeds)
+		}
 		switch r.source.kind {
 		case "GEM", "GIT", "PATH", "PLUGIN SOURCE":
 			r.listed(indent, content)
@@ -126,7 +130,11 @@ func (r *reader) listed(indent int, content string) {
 		value = strings.TrimSpace(value)
 		switch key {
 		case "remote":
-			r.source.remotes = append(r.source.remotes, collect.Address(value))
+			value = collect.Address(value)
+			r.source.public = r.source.public || strings.TrimSuffix(value, "/") == rubygems
+			if r.source.remote == "" {
+				r.source.remote = value
+			}
 		case "revision":
 			r.source.revision = value
 		}
@@ -153,24 +161,15 @@ func (r *reader) listed(indent int, content string) {
 }
 
 func (s *source) origin() (origin string, local bool) {
-	if len(s.remotes) == 0 {
-		return "", s.kind == "PATH"
+	switch {
+	case s.kind == "PATH":
+		return s.remote, true
+	case s.kind == "GIT" && s.remote != "" && s.revision != "":
+		return s.remote + "#" + s.revision, false
+	case s.kind != "GIT" && s.public:
+		return "", false // of several remotes the file does not tell which
 	}
-	switch s.kind {
-	case "PATH":
-		return s.remotes[0], true
-	case "GIT":
-		if s.revision != "" {
-			return s.remotes[0] + "#" + s.revision, false
-		}
-		return s.remotes[0], false
-	}
-	for _, remote := range s.remotes {
-		if strings.TrimSuffix(remote, "/") == rubygems {
-			return "", false // of several the file does not tell which
-		}
-	}
-	return s.remotes[0], false
+	return s.remote, false
 }
 
 // split takes "rack (>= 2.0, < 4)" apart.

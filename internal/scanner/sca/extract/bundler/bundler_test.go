@@ -1,10 +1,14 @@
 package bundler_test
 
 import (
+	"context"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"bulwark/internal/scanner/sca/extract"
 	"bulwark/internal/scanner/sca/extract/bundler"
 	"bulwark/internal/scanner/sca/extract/collect/collecttest"
 )
@@ -85,4 +89,24 @@ func TestHostile(t *testing.T) { collecttest.Hostile(t, bundler.New(), "Gemfile.
 func FuzzExtract(f *testing.F) {
 	f.Add([]byte(lock))
 	f.Fuzz(func(t *testing.T, content []byte) { collecttest.Check(t, bundler.New(), "Gemfile.lock", content) })
+}
+
+// BenchmarkExtract reads a lockfile of 1,000 packages, each needing two others.
+func BenchmarkExtract(b *testing.B) {
+	const n = 1000
+	var s strings.Builder
+	s.WriteString("GEM\n  remote: https://rubygems.org/\n  specs:\n")
+	for i := range n {
+		fmt.Fprintf(&s, "    p%d (1.0.0)\n      p%d (>= 1)\n      p%d (~> 1.0)\n", i, (i+1)%n, i*7%n)
+	}
+	s.WriteString("\nPLATFORMS\n  ruby\n\nDEPENDENCIES\n  p0\n")
+	content := []byte(s.String())
+	b.SetBytes(int64(len(content)))
+	b.ReportAllocs()
+	for b.Loop() {
+		m, err := bundler.New().Extract(context.Background(), extract.File{Path: "Gemfile.lock", Content: content})
+		if err != nil || len(m.Packages) != n {
+			b.Fatal(err)
+		}
+	}
 }

@@ -20,6 +20,10 @@ import (
 // kept, so that a chain of packages costs no more than its length.
 const MaxVia = 32
 
+// MaxNeeds is how many needs of packages a reader takes up from one file; more
+// is an error. The largest lockfiles known have some 100,000.
+const MaxNeeds = 2_000_000
+
 // Graph holds the packages of one lockfile while it is read. The zero Graph is
 // ready for use.
 type Graph struct {

@@ -199,17 +199,20 @@ func (g *Gaps) List() []dependency.Gap {
 	return append(g.list[:len(g.list):len(g.list)], dependency.Gap{Message: "parts of the file beyond these that could not be understood: " + strconv.Itoa(g.more)})
 }
 
-// Path reports the parts of a slash-separated path that decide whether a
-// manifest is the project's own: false for what a package manager has installed.
-func Path(path string) (base string, own bool) {
-	base = path[strings.LastIndexByte(path, '/')+1:]
-	for dir := range strings.SplitSeq(path[:len(path)-len(base)], "/") {
+// Path splits off the last element of a slash-separated path and reports
+// whether a manifest there is the project's own.
+func Path(path string) (base string, own bool) { return Base(path), Own(path) }
+
+// Base is the last element of a slash-separated path.
+func Base(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
+
+// Own is false for what a package manager has installed. Whoever asks it of
+// every file looks at the name first, which is cheaper.
+func Own(path string) bool {
+	for dir := range strings.SplitSeq(path[:len(path)-len(Base(path))], "/") {
 		if dir == "node_modules" || dir == "bower_components" {
-			return base, false
+			return false
 		}
 	}
-	if strings.HasPrefix(path, "vendor/bundle/") || strings.Contains(path, "/vendor/bundle/") {
-		return base, false
-	}
-	return base, true
+	return !strings.HasPrefix(path, "vendor/bundle/") && !strings.Contains(path, "/vendor/bundle/")
 }

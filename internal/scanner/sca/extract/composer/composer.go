@@ -38,8 +38,8 @@ func (*Extractor) Binary() bool { return false }
 // Wants reports whether the path is that of a composer.json or composer.lock of
 // the project's own.
 func (*Extractor) Wants(path string) bool {
-	base, own := collect.Path(path)
-	return own && (base == "composer.lock" || base == "composer.json")
+	base := collect.Base(path)
+	return (base == "composer.lock" || base == "composer.json") && collect.Own(path)
 }
 
 // extra is what Resolve needs of a composer.json.

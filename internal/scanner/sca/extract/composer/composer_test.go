@@ -1,10 +1,14 @@
 package composer_test
 
 import (
+	"context"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"bulwark/internal/scanner/sca/extract"
 	"bulwark/internal/scanner/sca/extract/collect/collecttest"
 	"bulwark/internal/scanner/sca/extract/composer"
 )
@@ -88,4 +92,37 @@ func FuzzExtract(f *testing.F) {
 		}
 		collecttest.Check(t, composer.New(), path, content)
 	})
+}
+
+// BenchmarkExtract reads a lockfile of 1,000 packages, each needing two others.
+func BenchmarkExtract(b *testing.B) {
+	const n = 1000
+	var s strings.Builder
+	s.WriteString(`{"packages-dev": [], "packages": [`)
+	for i := range n {
+		if i > 0 {
+			s.WriteByte(',')
+		}
+		fmt.Fprintf(&s, `
+    {
+      "name": "acme/p%d",
+      "version": "v1.0.0",
+      "source": {"type": "git", "url": "https://git.example/acme/p%d.git", "reference": "abc"},
+      "dist": {"type": "zip", "url": "https://git.example/p%d.zip", "reference": "abc", "shasum": ""},
+      "require": {"php": ">=8", "acme/p%d": "^1", "acme/p%d": "^1"},
+      "notification-url": "https://packagist.org/downloads/",
+      "license": ["MIT"],
+      "description": "A package among many"
+    }`, i, i, i, (i+1)%n, i*7%n)
+	}
+	s.WriteString("]}")
+	content := []byte(s.String())
+	b.SetBytes(int64(len(content)))
+	b.ReportAllocs()
+	for b.Loop() {
+		m, err := composer.New().Extract(context.Background(), extract.File{Path: "composer.lock", Content: content})
+		if err != nil || len(m.Packages) != n {
+			b.Fatal(err)
+		}
+	}
 }

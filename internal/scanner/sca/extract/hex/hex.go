@@ -29,8 +29,8 @@ func (*Extractor) Binary() bool { return false }
 
 // Wants reports whether the path is that of a mix.lock of the project's own.
 func (*Extractor) Wants(path string) bool {
-	base, own := collect.Path(path)
-	return own && base == "mix.lock"
+	base := collect.Base(path)
+	return base == "mix.lock" && collect.Own(path)
 }
 
 type need struct {
@@ -57,11 +57,11 @@ func (*Extractor) Extract(ctx context.Context, f extract.File) (*dependency.Mani
 	for _, pair := range root.items {
 		p, requires, ok := describe(pair, &gaps)
 		if !ok {
-			gaps.Add(pair.line, collect.Show(pair.key)+" cannot be a package and its version")
+			gaps.Add(int(pair.line), collect.Show(pair.key)+" cannot be a package and its version")
 			continue
 		}
 		if _, twice := apps[pair.key]; twice {
-			gaps.Add(pair.line, collect.Show(pair.key)+" is listed twice; Mix takes the last")
+			gaps.Add(int(pair.line), collect.Show(pair.key)+" is listed twice; Mix takes the last")
 		}
 		i := g.Add(p)
 		apps[pair.key] = i
@@ -70,6 +70,7 @@ func (*Extractor) Extract(ctx context.Context, f extract.File) (*dependency.Mani
 			needs = append(needs, n)
 		}
 	}
+	missing, first := 0, need{}
 	for _, n := range needs {
 		if to, ok := apps[n.name]; ok { // optional ones need not be there
 			scope := dependency.Production
@@ -78,8 +79,15 @@ func (*Extractor) Extract(ctx context.Context, f extract.File) (*dependency.Mani
 			}
 			g.Link(n.from, to, scope)
 		} else if !n.optional {
-			gaps.Add(g.Package(n.from).Line, fmt.Sprintf("%s needs %s, which is not in the lockfile: run mix deps.get and commit the result", collect.Show(g.Package(n.from).ID()), collect.Show(n.name)))
+			if missing++; missing == 1 {
+				first = n
+			}
 		}
+	}
+	if missing > 0 {
+		from := g.Package(first.from)
+		gaps.Add(from.Line, fmt.Sprintf("packages that others need are not in the lockfile (%d), the first is %s, needed by %s: run mix deps.get and commit the result",
+			missing, collect.Show(first.name), collect.Show(from.ID())))
 	}
 	packages, err := g.Packages()
 	if err != nil {
@@ -102,7 +110,7 @@ func describe(pair term, gaps *collect.Gaps) (p dependency.Package, requires []n
 		}
 		return term{}
 	}
-	p = dependency.Package{Ecosystem: dependency.Hex, Name: pair.key, Line: pair.line, Column: pair.column, EndColumn: pair.end}
+	p = dependency.Package{Ecosystem: dependency.Hex, Name: pair.key, Line: int(pair.line), Column: int(pair.column), EndColumn: int(pair.end)}
 	switch at(0).text {
 	case "hex":
 		p.Name, p.Version = at(1).text, at(2).text
@@ -113,7 +121,7 @@ func describe(pair term, gaps *collect.Gaps) (p dependency.Package, requires []n
 		if outer := at(7).text; outer != "" {
 			h, ok := collect.Digest("sha256", outer)
 			if !ok {
-				gaps.Add(pair.line, "the checksum of "+collect.Show(p.Name)+" is not a digest")
+				gaps.Add(int(pair.line), "the checksum of "+collect.Show(p.Name)+" is not a digest")
 			} else {
 				p.Hashes = []dependency.Hash{h}
 			}

@@ -1,10 +1,14 @@
 package hex_test
 
 import (
+	"context"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"bulwark/internal/scanner/sca/extract"
 	"bulwark/internal/scanner/sca/extract/collect/collecttest"
 	"bulwark/internal/scanner/sca/extract/hex"
 )
@@ -33,4 +37,24 @@ func TestHostile(t *testing.T) { collecttest.Hostile(t, hex.New(), "mix.lock", l
 func FuzzExtract(f *testing.F) {
 	f.Add([]byte(lock))
 	f.Fuzz(func(t *testing.T, content []byte) { collecttest.Check(t, hex.New(), "mix.lock", content) })
+}
+
+// BenchmarkExtract reads a lockfile of 1,000 packages, each needing two others.
+func BenchmarkExtract(b *testing.B) {
+	const n = 1000
+	var s strings.Builder
+	s.WriteString("%{\n")
+	for i := range n {
+		fmt.Fprintf(&s, "  \"p%d\": {:hex, :p%d, \"1.0.0\", \"%064x\", [:mix], [{:p%d, \"~> 1.0\", [hex: :p, repo: \"hexpm\", optional: false]}, {:p%d, \"~> 1.0\", [hex: :p, repo: \"hexpm\", optional: false]}], \"hexpm\", \"%064x\"},\n", i, i, i, (i+1)%n, i*7%n, i)
+	}
+	s.WriteString("}\n")
+	content := []byte(s.String())
+	b.SetBytes(int64(len(content)))
+	b.ReportAllocs()
+	for b.Loop() {
+		m, err := hex.New().Extract(context.Background(), extract.File{Path: "mix.lock", Content: content})
+		if err != nil || len(m.Packages) != n {
+			b.Fatal(err)
+		}
+	}
 }

@@ -24,8 +24,8 @@ type term struct {
 	key         string // of an entry
 	text        string
 	items       []term
-	line        int
-	column, end int
+	line        int32
+	column, end int32
 }
 
 type parser struct {
@@ -33,7 +33,11 @@ type parser struct {
 	pos       int
 	line      int
 	lineStart int
+	terms     int
 }
+
+// maxTerms is how many terms a file may hold; a package takes about 30.
+const maxTerms = 2_000_000
 
 // parse reads a file that holds one map.
 func parse(s string) (term, error) {
@@ -87,6 +91,8 @@ func (p *parser) next() byte {
 	return 0
 }
 
+func (p *parser) column() int32 { return int32(p.pos - p.lineStart + 1) }
+
 func word(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' || c == '_' || c == '.' || c == '@' || c == '?' || c == '!' || c == '-' || c >= 0x80
 }
@@ -97,7 +103,10 @@ func (p *parser) value(depth int) (term, error) {
 		return term{}, p.fail("nested deeper than %d levels", extract.MaxDepth)
 	}
 	c := p.next()
-	t := term{line: p.line, column: p.pos - p.lineStart + 1}
+	if p.terms++; p.terms > maxTerms {
+		return term{}, p.fail("more than %d values: no lockfile has that many; check where it comes from", maxTerms)
+	}
+	t := term{line: int32(p.line), column: p.column()}
 	switch {
 	case c == '%':
 		p.pos++
@@ -115,7 +124,7 @@ func (p *parser) value(depth int) (term, error) {
 		if t.text, err = p.quoted(); err != nil {
 			return t, err
 		}
-		t.end = p.pos - p.lineStart + 1
+		t.end = p.column()
 		return t, nil
 	case c == ':' && p.pos+1 < len(p.s) && (word(p.s[p.pos+1]) || p.s[p.pos+1] == '"'):
 		p.pos++
@@ -128,7 +137,7 @@ func (p *parser) value(depth int) (term, error) {
 		for p.pos < len(p.s) && word(p.s[p.pos]) {
 			p.pos++
 		}
-		t.kind, t.text, t.end = text, p.s[start:p.pos], p.pos-p.lineStart+1
+		t.kind, t.text, t.end = text, p.s[start:p.pos], p.column()
 		return t, nil
 	}
 	return t, p.fail("a value is expected")

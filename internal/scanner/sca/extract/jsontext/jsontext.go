@@ -25,8 +25,8 @@
 // is handed out each time: the caller decides, since JSON's readers take the
 // last and an attacker may count on that.
 //
-// Time and memory are linear in the input; nesting is limited to MaxDepth. It
-// does not write JSON and maps nothing onto structs; encoding/json does that.
+// Time and memory are linear in the input; nesting is limited to MaxDepth, and
+// the number of keys and elements to MaxMembers. It does not write JSON and maps nothing onto structs; encoding/json does that.
 package jsontext
 
 import (
@@ -38,6 +38,11 @@ import (
 
 // MaxDepth is how deeply objects and arrays may nest.
 const MaxDepth = 64
+
+// MaxMembers is how many keys of objects and elements of arrays one text may
+// hold. What readers keep of a text is bounded by it: the largest lockfiles known
+// have some 500,000.
+const MaxMembers = 4_000_000
 
 // maxMismatches is how many mismatches are kept; more only bury the first.
 const maxMismatches = 20
@@ -100,6 +105,7 @@ type Decoder struct {
 	data       []byte
 	pos        int
 	depth      int
+	members    int
 	jsonc      bool
 	err        *SyntaxError
 	keyStart   int

@@ -161,3 +161,13 @@ func BenchmarkSkip(b *testing.B) {
 		}
 	}
 }
+
+// TestMembers: what readers keep for each element must not add up without end.
+func TestMembers(t *testing.T) {
+	text := []byte("[" + strings.Repeat("0,", jsontext.MaxMembers) + "0]")
+	d := jsontext.New(text)
+	d.Skip()
+	if err := d.End(); err == nil || !strings.Contains(err.Error(), "keys and elements") {
+		t.Errorf("too many elements: %v", err)
+	}
+}

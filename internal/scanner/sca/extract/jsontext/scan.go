@@ -36,6 +36,10 @@ func (d *Decoder) more(end byte, first bool) bool {
 		d.depth--
 		return false
 	}
+	if d.members++; d.members > MaxMembers {
+		d.fail("more than %d keys and elements: no lockfile has that many; check where it comes from", MaxMembers)
+		return false
+	}
 	if c == 0 {
 		d.unexpected("a member or the closing %q is expected", end)
 		return false

@@ -41,13 +41,9 @@ func (*Extractor) Binary() bool { return false }
 
 // Wants reports whether the path is one of the project's own files.
 func (*Extractor) Wants(path string) bool {
-	base, own := collect.Path(path)
-	if !own {
-		return false
-	}
-	switch base {
+	switch collect.Base(path) {
 	case "package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock":
-		return true
+		return collect.Own(path)
 	}
 	return false
 }
@@ -58,7 +54,8 @@ type extra struct {
 	Descriptors map[string]string `json:"descriptors,omitempty"` // what is asked for: id of the package
 	Optional    [][2]string       `json:"optional,omitempty"`    // edges between ids
 	Members     []string          `json:"members,omitempty"`     // folders
-	Unrooted    bool              `json:"unrooted,omitempty"`    // the lockfile needs package.json
+	Missing     []yarn.Missing    `json:"missing,omitempty"`
+	Unrooted    bool              `json:"unrooted,omitempty"` // the lockfile needs package.json
 	Shrinkwrap  bool              `json:"shrinkwrap,omitempty"`
 }
 
@@ -90,7 +87,7 @@ func (*Extractor) Extract(ctx context.Context, f extract.File) (*dependency.Mani
 			return nil, err
 		}
 		m = res.Manifest
-		x = extra{Members: res.Members, Descriptors: res.Descriptors, Optional: res.Optional, Unrooted: true}
+		x = extra{Members: res.Members, Descriptors: res.Descriptors, Optional: res.Optional, Missing: res.Missing, Unrooted: true}
 	case "pnpm-lock.yaml":
 		res, err := pnpm.Extract(f.Content)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"bulwark/internal/scanner/sca/extract/collect"
 	"bulwark/internal/scanner/sca/extract/npm/packagejson"
 	"bulwark/internal/scanner/sca/extract/npm/spec"
+	"bulwark/internal/scanner/sca/extract/npm/yarn"
 )
 
 // part is a manifest with what it said for its neighbours.
@@ -89,7 +90,7 @@ func withGap(m *dependency.Manifest, line int, message string) *dependency.Manif
 func unlocked(m *dependency.Manifest) *dependency.Manifest {
 	for i := range m.Packages {
 		if p := &m.Packages[i]; p.Version == "" && !p.Local {
-			return withGap(m, 0, path.Base(m.Path)+" asks for ranges and no lockfile is beside it: commit a lockfile so that exact versions can be checked")
+			return withGap(m, 0, "package.json asks for ranges and no lockfile that can be read covers it: commit package-lock.json, yarn.lock, pnpm-lock.yaml or bun.lock so that exact versions can be checked")
 		}
 	}
 	return m
@@ -99,20 +100,24 @@ func unlocked(m *dependency.Manifest) *dependency.Manifest {
 // folder and those of the members, the folder's own first.
 func (p *part) workspace(byFolder map[string]*part) []*part {
 	var out []*part
+	taken := map[*part]bool{}
 	root, ok := byFolder[p.folder]
 	if ok {
 		out = append(out, root)
+		taken[root] = true
 	}
 	for _, folder := range p.extra.Members {
 		member, found := byFolder[path.Join(p.folder, folder)]
-		if found && member != root && !slices.Contains(out[:min(len(out), 64)], member) {
+		if found && !taken[member] {
 			out = append(out, member)
+			taken[member] = true
 		}
 	}
 	if ok && len(root.extra.File.Workspaces) > 0 {
 		var folders []string
+		patterns := compile(root.extra.File.Workspaces)
 		for folder, member := range byFolder {
-			if member != root && !slices.Contains(out, member) && inWorkspace(p.folder, folder, root.extra.File.Workspaces) {
+			if !taken[member] && inWorkspace(p.folder, folder, patterns) {
 				folders = append(folders, folder)
 			}
 		}
@@ -124,8 +129,26 @@ func (p *part) workspace(byFolder map[string]*part) []*part {
 	return out
 }
 
+// pattern stands for folders of a workspace, or takes them out again.
+type pattern struct {
+	parts []string
+	not   bool
+}
+
+func compile(patterns []string) []pattern {
+	out := make([]pattern, 0, len(patterns))
+	for _, text := range patterns {
+		text, not := strings.CutPrefix(text, "!")
+		text = strings.TrimSuffix(strings.TrimPrefix(text, "./"), "/")
+		if len(text) <= 256 {
+			out = append(out, pattern{strings.Split(text, "/"), not})
+		}
+	}
+	return out
+}
+
 // inWorkspace reports whether a folder is one of the workspace's members.
-func inWorkspace(root, folder string, patterns []string) bool {
+func inWorkspace(root, folder string, patterns []pattern) bool {
 	relative := folder
 	if root != "." {
 		rest, ok := strings.CutPrefix(folder, root+"/")
@@ -135,11 +158,10 @@ func inWorkspace(root, folder string, patterns []string) bool {
 		relative = rest
 	}
 	in := false
-	for _, pattern := range patterns {
-		pattern, not := strings.CutPrefix(pattern, "!")
-		pattern = strings.TrimSuffix(strings.TrimPrefix(pattern, "./"), "/")
-		if len(pattern) <= 256 && matches(strings.Split(pattern, "/"), strings.Split(relative, "/")) {
-			in = !not
+	parts := strings.Split(relative, "/")
+	for _, p := range patterns {
+		if matches(p.parts, parts) {
+			in = !p.not
 		}
 	}
 	return in
@@ -180,11 +202,13 @@ func matches(pattern, parts []string) bool {
 // itself asks for and what it needs it for.
 func (p *part) complete(members []*part) {
 	if len(members) == 0 {
+		p.m = withUnmet(p.m, p.extra.Missing)
 		return
 	}
 	m := *p.m
+	var unmet []yarn.Missing
 	if p.extra.Unrooted {
-		p.root(&m, members)
+		unmet = p.root(&m, members)
 	}
 	held := make(map[string]bool, len(m.Packages))
 	for i := range m.Packages {
@@ -207,12 +231,12 @@ func (p *part) complete(members []*part) {
 	if m.Project == nil {
 		m.Project = members[0].m.Project
 	}
-	p.m = &m
+	p.m = withUnmet(&m, unmet)
 }
 
 // root works out anew who is direct and what each package is needed for, now
 // that it is known what the project asks for.
-func (p *part) root(m *dependency.Manifest, members []*part) {
+func (p *part) root(m *dependency.Manifest, members []*part) (unmet []yarn.Missing) {
 	var g collect.Graph
 	g.Rooted = true
 	numbers := make(map[string]int, len(m.Packages))
@@ -248,6 +272,9 @@ func (p *part) root(m *dependency.Manifest, members []*part) {
 		}
 		g.Package(i).Requires = nil
 	}
+	// Only those of the workspace's root count, which comes first.
+	resolved := compileResolutions(members[0].extra.File.Resolutions)
+	unmet = p.replace(resolved, &g, numbers)
 	names := map[string]int{} // the packages of one version only
 	for i := range m.Packages {
 		if _, twice := names[m.Packages[i].Name]; twice {
@@ -258,7 +285,7 @@ func (p *part) root(m *dependency.Manifest, members []*part) {
 	}
 	for _, member := range members {
 		for _, r := range member.extra.File.Requests {
-			to, ok := p.find(r, numbers, names)
+			to, ok := p.find(r, resolved, numbers, names)
 			if !ok {
 				continue // reported where all lockfiles are compared
 			}
@@ -271,15 +298,20 @@ func (p *part) root(m *dependency.Manifest, members []*part) {
 	if packages, err := g.Packages(); err == nil { // the number was checked when they were read
 		m.Packages = packages
 	}
+	return unmet
 }
 
 // find is the package that the project gets for what it asks for.
-func (p *part) find(r packagejson.Request, numbers, names map[string]int) (int, bool) {
+func (p *part) find(r packagejson.Request, resolved resolutions, numbers, names map[string]int) (int, bool) {
 	for _, d := range [...]string{r.Key + "@" + r.Raw, r.Key + "@npm:" + r.Raw, r.Key} {
 		if id, ok := p.extra.Descriptors[d]; ok {
 			i, ok := numbers[id]
 			return i, ok
 		}
+	}
+	if id, ok := p.instead(resolved, "", r.Key, r.Raw); ok {
+		i, ok := numbers[id]
+		return i, ok
 	}
 	i, ok := names[spec.Parse(r.Key, r.Raw).Name]
 	return i, ok && i >= 0

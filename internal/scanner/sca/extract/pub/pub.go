@@ -36,8 +36,8 @@ func (*Extractor) Binary() bool { return false }
 // Wants reports whether the path is that of a pubspec.lock or pubspec.yaml of
 // the project's own.
 func (*Extractor) Wants(path string) bool {
-	base, own := collect.Path(path)
-	return own && (base == "pubspec.lock" || base == "pubspec.yaml")
+	base := collect.Base(path)
+	return (base == "pubspec.lock" || base == "pubspec.yaml") && collect.Own(path)
 }
 
 // Extract reads one file.
@@ -171,6 +171,10 @@ func pubspec(m *dependency.Manifest, doc yamltext.Node) error {
 			project.Name, project.Line = n.Text(), n.Line()
 		case "version":
 			project.Version = n.Text()
+		case "resolution":
+			if n.Text() == "workspace" {
+				m.Extra = []byte(member)
+			}
 		case "dependencies", "dependency_overrides":
 			requests(&g, n, dependency.Production, &gaps)
 		case "dev_dependencies":
@@ -234,8 +238,26 @@ func exact(r string) string {
 	return r
 }
 
-// Resolve drops a pubspec.yaml whose lockfile is beside it and takes from it what
-// is asked for. The manifests given are not changed.
+// member is what a pubspec.yaml says for its neighbours if it is a part of a
+// workspace (https://dart.dev/tools/pub/workspaces), whose lockfile stands above.
+const member = `{"workspace":true}`
+
+// covered reports whether a lockfile stands for a pubspec.yaml.
+func covered(m *dependency.Manifest, locked map[string]bool) bool {
+	folder := path.Dir(m.Path)
+	if string(m.Extra) != member {
+		return locked[folder]
+	}
+	for ; folder != "." && folder != "/"; folder = path.Dir(folder) {
+		if locked[folder] {
+			return true
+		}
+	}
+	return locked["."]
+}
+
+// Resolve drops a pubspec.yaml whose lockfile is beside it, or above it in a
+// workspace, and takes from the one beside it what is asked for. The manifests given are not changed.
 func (*Extractor) Resolve(_ context.Context, all []*dependency.Manifest) []*dependency.Manifest {
 	asks := map[string]*dependency.Manifest{}
 	locked := map[string]bool{}
@@ -250,7 +272,7 @@ func (*Extractor) Resolve(_ context.Context, all []*dependency.Manifest) []*depe
 	for _, m := range all {
 		folder := path.Dir(m.Path)
 		if m.Kind == dependency.Declared {
-			if !locked[folder] {
+			if !covered(m, locked) {
 				out = append(out, unlocked(m))
 			}
 			continue

@@ -1,10 +1,14 @@
 package pub_test
 
 import (
+	"context"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"bulwark/internal/scanner/sca/extract"
 	"bulwark/internal/scanner/sca/extract/collect/collecttest"
 	"bulwark/internal/scanner/sca/extract/pub"
 )
@@ -91,6 +95,24 @@ gap 0 pubspec.yaml asks for ranges and no lockfile is beside it: commit a lockfi
 	}
 }
 
+// A member of a workspace has no lockfile of its own.
+func TestWorkspace(t *testing.T) {
+	const root = "name: all\nworkspace:\n  - packages/one\n"
+	const one = "name: one\nresolution: workspace\ndependencies:\n  a: ^1.0.0\n"
+	const locked = "packages:\n  a:\n    dependency: \"direct main\"\n    description:\n      name: a\n      url: \"https://pub.dev\"\n    source: hosted\n    version: \"1.2.0\"\n"
+	const want = `pubspec.lock: pubspec.lock
+2 a@1.2.0 d p
+`
+	got := collecttest.Resolve(t, pub.New(), "pubspec.yaml", root, "packages/one/pubspec.yaml", one, "pubspec.lock", locked)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	got = collecttest.Resolve(t, pub.New(), "packages/one/pubspec.yaml", one)
+	if !strings.Contains(got, "no lockfile is beside it") {
+		t.Errorf("without a lockfile: %s", got)
+	}
+}
+
 func TestHostile(t *testing.T) {
 	collecttest.Hostile(t, pub.New(), "pubspec.lock", lock)
 	collecttest.Hostile(t, pub.New(), "pubspec.yaml", spec)
@@ -106,4 +128,24 @@ func FuzzExtract(f *testing.F) {
 		}
 		collecttest.Check(t, pub.New(), path, content)
 	})
+}
+
+// BenchmarkExtract reads a lockfile of 1,000 packages.
+func BenchmarkExtract(b *testing.B) {
+	const n = 1000
+	var s strings.Builder
+	s.WriteString("packages:\n")
+	for i := range n {
+		fmt.Fprintf(&s, "  p%d:\n    dependency: transitive\n    description:\n      name: p%d\n      sha256: \"%064x\"\n      url: \"https://pub.dev\"\n    source: hosted\n    version: \"1.0.0\"\n", i, i, i)
+	}
+	s.WriteString("sdks:\n  dart: \">=3.0.0 <4.0.0\"\n")
+	content := []byte(s.String())
+	b.SetBytes(int64(len(content)))
+	b.ReportAllocs()
+	for b.Loop() {
+		m, err := pub.New().Extract(context.Background(), extract.File{Path: "pubspec.lock", Content: content})
+		if err != nil || len(m.Packages) != n {
+			b.Fatal(err)
+		}
+	}
 }

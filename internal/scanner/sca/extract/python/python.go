@@ -50,10 +50,14 @@ func (*Extractor) Wants(path string) bool { return formatOf(path) != nil }
 type reader func(content []byte, path string) (*dependency.Manifest, *extra, error)
 
 func formatOf(path string) reader {
-	base, own := collect.Path(path)
-	if !own || installed(path) {
+	r := readerOf(collect.Base(path), path)
+	if r == nil || !collect.Own(path) || installed(path) {
 		return nil
 	}
+	return r
+}
+
+func readerOf(base, path string) reader {
 	switch base {
 	case "poetry.lock":
 		return readPoetry

@@ -33,8 +33,11 @@ func (Extractor) Binary() bool { return false }
 // Wants accepts Package.resolved, but none of a package that was fetched.
 func (Extractor) Wants(p string) bool {
 	dir, base := path.Split(p)
+	if base != "Package.resolved" {
+		return false
+	}
 	dir = "/" + dir
-	return base == "Package.resolved" && !strings.Contains(dir, "/.build/") && !strings.Contains(dir, "/Pods/")
+	return !strings.Contains(dir, "/.build/") && !strings.Contains(dir, "/Pods/")
 }
 
 // reader collects one file.

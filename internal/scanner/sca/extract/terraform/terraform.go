@@ -50,10 +50,10 @@ func (Extractor) Binary() bool { return false }
 // Wants accepts *.tf, *.tofu and .terraform.lock.hcl.
 func (Extractor) Wants(p string) bool {
 	dir, base := path.Split(p)
-	if strings.Contains("/"+dir, "/.terraform/") {
+	if base != ".terraform.lock.hcl" && !strings.HasSuffix(base, ".tf") && !strings.HasSuffix(base, ".tofu") {
 		return false
 	}
-	return base == ".terraform.lock.hcl" || strings.HasSuffix(base, ".tf") || strings.HasSuffix(base, ".tofu")
+	return !strings.Contains("/"+dir, "/.terraform/")
 }
 
 // Extract reads one file.

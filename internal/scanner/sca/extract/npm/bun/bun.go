@@ -12,6 +12,7 @@ import (
 	"bulwark/internal/dependency"
 	"bulwark/internal/scanner/sca/extract/collect"
 	"bulwark/internal/scanner/sca/extract/jsontext"
+	"bulwark/internal/scanner/sca/extract/npm/nest"
 	"bulwark/internal/scanner/sca/extract/npm/packagejson"
 	"bulwark/internal/scanner/sca/extract/npm/spec"
 )
@@ -31,6 +32,7 @@ type reader struct {
 	members  []string
 	catalogs map[string]string // "catalogue\x00name": range
 	project  *dependency.Package
+	nested   *nest.Index
 }
 
 // need is one dependency of a package or, if from is -1, of a member.
@@ -181,7 +183,7 @@ func (r *reader) packages() {
 		place := string(key)
 		start, end := d.KeyStart(), d.KeyEnd()
 		line, column := d.Position(start)
-		if d.Kind() != jsontext.Array || !collect.Sound(place) {
+		if d.Kind() != jsontext.Array || !collect.Sound(place) || strings.Count(place, "/") > nest.MaxLevels {
 			r.gaps.Add(line, collect.Show(place)+" cannot be a package")
 			continue
 		}
@@ -258,9 +260,10 @@ func describe(what, registry, integrity string) (p dependency.Package, ok bool) 
 }
 
 func (r *reader) resolve() {
+	r.index()
 	missing, first := 0, ""
 	for _, n := range r.needs {
-		to, ok := r.find(n.place, n.name)
+		to, ok := r.nested.Find(n.place, n.name)
 		if !ok {
 			if n.scope != dependency.Optional && !n.peer {
 				if missing++; missing == 1 {
@@ -287,22 +290,24 @@ func (r *reader) resolve() {
 	}
 }
 
-// find is the package that another one, at a place, gets by name.
-func (r *reader) find(place, name string) (int, bool) {
-	for place != "" {
-		if i, ok := r.places[place+"/"+name]; ok {
-			return i, true
-		}
-		cut := strings.LastIndexByte(place, '/')
-		if cut < 0 {
-			break
-		}
-		// The last part may be "@scope/name".
-		if before := strings.LastIndexByte(place[:cut], '/'); strings.HasPrefix(place[before+1:], "@") {
-			cut = before
-		}
-		place = place[:max(cut, 0)]
+// index notes which places hold which packages.
+func (r *reader) index() {
+	r.nested = nest.New(len(r.places), above)
+	for place, i := range r.places {
+		outer := above(place)
+		r.nested.Put(outer, strings.TrimPrefix(place[len(outer):], "/"), i)
 	}
-	i, ok := r.places[name]
-	return i, ok
+}
+
+// above is the place around another one. The last part of a place may be
+// "@scope/name".
+func above(place string) string {
+	cut := strings.LastIndexByte(place, '/')
+	if cut < 0 {
+		return ""
+	}
+	if before := strings.LastIndexByte(place[:cut], '/'); strings.HasPrefix(place[before+1:], "@") {
+		cut = before
+	}
+	return place[:max(cut, 0)]
 }

@@ -28,8 +28,8 @@ func (Extractor) Binary() bool { return true }
 
 // Wants reports whether the path is that of a bun.lockb of the project's own.
 func (Extractor) Wants(path string) bool {
-	base, own := collect.Path(path)
-	return own && base == "bun.lockb"
+	base := collect.Base(path)
+	return base == "bun.lockb" && collect.Own(path)
 }
 
 // Extract always returns an error.

@@ -16,12 +16,19 @@ import (
 // Format is what the manifests are called.
 const Format = "package.json"
 
+// maxWorkspaces is how many patterns of workspace members are kept. Each is
+// compared with each folder.
+const maxWorkspaces = 256
+
 // File is what one package.json says.
 type File struct {
 	Name       string    `json:"name,omitempty"`
 	Version    string    `json:"version,omitempty"`
 	Requests   []Request `json:"requests,omitempty"`
 	Workspaces []string  `json:"workspaces,omitempty"` // patterns of folders
+	// Resolutions are what Yarn takes in place of what is asked for: "a",
+	// "parent/a", "a@npm:^1.0.0", each with a range.
+	Resolutions map[string]string `json:"resolutions,omitempty"`
 }
 
 // Request is one dependency that the file names.
@@ -74,7 +81,18 @@ func Extract(content []byte) (*dependency.Manifest, *File, error) {
 		case "license", "licenses":
 			licenses = Licenses(d)
 		case "workspaces":
-			file.Workspaces = workspaces(d)
+			line := d.Line(at)
+			if file.Workspaces = workspaces(d); len(file.Workspaces) > maxWorkspaces {
+				gaps.Add(line, fmt.Sprintf("more than %d patterns of workspaces; the others are not looked at", maxWorkspaces))
+				file.Workspaces = file.Workspaces[:maxWorkspaces]
+			}
+		case "resolutions":
+			file.Resolutions = map[string]string{}
+			for name := range d.Object() {
+				if d.Kind() == jsontext.String {
+					file.Resolutions[string(name)] = d.String()
+				}
+			}
 		case "dependencies", "devDependencies", "optionalDependencies", "peerDependencies":
 			from := len(file.Requests)
 			file.requests(d, string(key), &gaps)

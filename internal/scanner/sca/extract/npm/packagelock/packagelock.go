@@ -14,8 +14,10 @@ import (
 	"strings"
 
 	"bulwark/internal/dependency"
+	"bulwark/internal/scanner/sca/extract"
 	"bulwark/internal/scanner/sca/extract/collect"
 	"bulwark/internal/scanner/sca/extract/jsontext"
+	"bulwark/internal/scanner/sca/extract/npm/nest"
 	"bulwark/internal/scanner/sca/extract/npm/packagejson"
 	"bulwark/internal/scanner/sca/extract/npm/spec"
 )
@@ -45,7 +47,7 @@ type reader struct {
 	rootAsks []need
 	members  []string
 	hasRoot  bool
-	buf      []byte
+	nested   *nest.Index
 }
 
 // link is a folder in node_modules that stands for one of the project.
@@ -99,7 +101,7 @@ func read(content []byte) (*Result, error) {
 				continue // version 2 repeats itself for older npm
 			}
 			old = &reader{d: d, places: map[string]int{}}
-			old.nested("")
+			old.version1("")
 		}
 	}
 	if err := d.End(); err != nil {
@@ -158,7 +160,7 @@ func (r *reader) packages() {
 		place := string(key)
 		start, end := d.KeyStart(), d.KeyEnd()
 		line, column := d.Position(start)
-		if !collect.Sound(place) || strings.Count(place, inModules) > 32 {
+		if !collect.Sound(place) || strings.Count(place, inModules) > 32 || strings.Count(place, "/") > nest.MaxLevels {
 			r.gaps.Add(line, collect.Show(place)+" cannot be a folder of packages")
 			continue
 		}
@@ -337,9 +339,9 @@ func (r *reader) asks(place string, scope dependency.Scope, peer bool) {
 	}
 }
 
-// nested reads the section of version 1; places and needs come out as those of
+// version1 reads the section of version 1; places and needs come out as those of
 // the later versions.
-func (r *reader) nested(place string) {
+func (r *reader) version1(place string) {
 	d := r.d
 	for key := range d.Object() {
 		name := string(key)
@@ -352,6 +354,10 @@ func (r *reader) nested(place string) {
 		own := inModules + name
 		if place != "" {
 			own = place + "/" + own
+		}
+		if len(own) > extract.MaxName {
+			r.gaps.Add(line, collect.Show(name)+" is nested too deeply to be a package")
+			continue
 		}
 		if _, twice := r.places[own]; twice {
 			r.gaps.Add(line, collect.Show(own)+" is listed twice; npm takes the last")
@@ -383,7 +389,7 @@ func (r *reader) nested(place string) {
 					}
 				}
 			case "dependencies":
-				r.nested(own)
+				r.version1(own)
 			}
 		}
 		if d.Err() != nil {

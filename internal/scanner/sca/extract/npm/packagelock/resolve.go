@@ -6,6 +6,7 @@ import (
 
 	"bulwark/internal/dependency"
 	"bulwark/internal/scanner/sca/extract/collect"
+	"bulwark/internal/scanner/sca/extract/npm/nest"
 	"bulwark/internal/scanner/sca/extract/npm/spec"
 )
 
@@ -34,6 +35,7 @@ func (r *reader) follow() {
 
 // resolve links every need to the package that Node finds for it.
 func (r *reader) resolve() {
+	r.index()
 	missing, first := 0, ""
 	for _, n := range r.needs {
 		to := r.find(n.place, n.name)
@@ -78,25 +80,26 @@ func (r *reader) ask(to int, raw string) {
 // find is the package that code in a folder gets by name, -1 if there is none:
 // Node looks into node_modules of the folder, then of each one above.
 func (r *reader) find(place, name string) int {
-	for dir := place; ; {
-		r.buf = append(r.buf[:0], dir...)
-		if dir != "" {
-			r.buf = append(r.buf, '/')
-		}
-		r.buf = append(r.buf, inModules...)
-		r.buf = append(r.buf, name...)
-		if i, ok := r.places[string(r.buf)]; ok {
-			return i
-		}
-		if dir == "" {
-			return -1
-		}
-		if i := strings.LastIndex(dir, inModules); i >= 0 {
-			dir = strings.TrimSuffix(dir[:i], "/")
-		} else if i := strings.LastIndexByte(dir, '/'); i >= 0 {
-			dir = dir[:i]
-		} else {
-			dir = ""
+	if i, ok := r.nested.Find(place, name); ok {
+		return i
+	}
+	return -1
+}
+
+// index notes which folders hold which packages in their node_modules.
+func (r *reader) index() {
+	r.nested = nest.New(len(r.places), above)
+	for place, i := range r.places {
+		if at := strings.LastIndex(place, inModules); at >= 0 {
+			r.nested.Put(strings.TrimSuffix(place[:at], "/"), place[at+len(inModules):], i)
 		}
 	}
+}
+
+// above is the folder in which Node looks after the one given.
+func above(folder string) string {
+	if i := strings.LastIndex(folder, inModules); i >= 0 {
+		return strings.TrimSuffix(folder[:i], "/")
+	}
+	return folder[:max(strings.LastIndexByte(folder, '/'), 0)]
 }

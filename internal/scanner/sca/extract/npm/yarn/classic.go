@@ -14,7 +14,7 @@ func (r *reader) classic(text string) error {
 	var e *entry
 	group := ""
 	seen := false
-	number := 0
+	number, needs := 0, 0
 	for line := range strings.SplitSeq(text, "\n") {
 		number++
 		line = strings.TrimRight(line, " \t\r")
@@ -64,6 +64,9 @@ func (r *reader) classic(text string) error {
 				continue
 			}
 			if group == "dependencies" || group == "optionalDependencies" {
+				if needs++; needs > collect.MaxNeeds {
+					return fmt.Errorf("line %d: more than %d needs of packages: no lockfile has that many; check where it comes from", number, collect.MaxNeeds)
+				}
 				e.needs = append(e.needs, need{name: key, asked: value, optional: group == "optionalDependencies"})
 			}
 		}

@@ -24,9 +24,19 @@ type Result struct {
 	Descriptors map[string]string
 	// Optional are pairs of ids: the first works without the second.
 	Optional [][2]string
+	// Missing are needs that the lockfile alone does not meet: a resolution of
+	// package.json may have changed what is asked for.
+	Missing []Missing
 	// Members are the folders of the workspace, the root's being "."; nil if
 	// the lockfile does not tell.
 	Members []string
+}
+
+// Missing is what a package asks for and the lockfile does not list.
+type Missing struct {
+	From  string `json:"from"` // the id of the package
+	Name  string `json:"name"`
+	Asked string `json:"asked"`
 }
 
 // Extract reads a yarn.lock of any version.
@@ -165,15 +175,12 @@ func (r *reader) fetched(p *dependency.Package, e *entry) {
 
 func (r *reader) finish(format string) (*Result, error) {
 	byName := r.single()
-	missing, first := 0, ""
 	res := &Result{Descriptors: make(map[string]string, len(r.descriptors)), Members: r.members}
 	for _, n := range r.needs {
 		to, ok := r.find(n.name, n.asked, byName)
 		if !ok {
 			if !n.optional {
-				if missing++; missing == 1 {
-					first = fmt.Sprintf("%s, needed by %s", collect.Show(n.name+"@"+n.asked), collect.Show(r.graph.Package(n.from).ID()))
-				}
+				res.Missing = append(res.Missing, Missing{From: r.graph.Package(n.from).ID(), Name: n.name, Asked: n.asked})
 			}
 			continue
 		}
@@ -190,9 +197,6 @@ func (r *reader) finish(format string) (*Result, error) {
 			needed.Constraint = spec.Parse(n.name, n.asked).Range
 		}
 		r.graph.Link(n.from, to, scope)
-	}
-	if missing > 0 {
-		r.gaps.Add(0, fmt.Sprintf("packages that others need are not in the lockfile (%d), the first is %s: run yarn install and commit the lockfile", missing, first))
 	}
 	for d, i := range r.descriptors {
 		res.Descriptors[d] = r.graph.Package(i).ID()
