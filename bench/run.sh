@@ -1,14 +1,24 @@
 #!/usr/bin/env bash
-# Runs gitleaks and Bulwark in turn on the same input and prints wall time, CPU
-# time, memory, findings and the ratios; then checks that Bulwark finds what
+# Runs other scanners and Bulwark in turn on the same input and prints wall time,
+# CPU time, memory, findings and the ratios; then checks that Bulwark finds what
 # gitleaks finds with gitleaks' own rules. See docs/performance.md.
+#
+# gitleaks is built here. The cases about packages take syft and osv-scanner from
+# the PATH, and say how to install them where they are missing.
 #
 #   BENCH_HISTORY  a git repository of 10,000 commits or more, for the history
 #                  case; without it that case is left out
 #   BENCH_RUNS     measurements of each thing, of which the median counts
 #                  (default 3)
 #   BENCH_CASES    comma-separated list of cases (default: all): version,
-#                  goroot, kubernetes, history, warm, parity
+#                  goroot, kubernetes, history, warm, parity, packages,
+#                  advisories
+#   BENCH_REPOSITORIES  folders, with ":" between them, whose packages are
+#                  extracted beside those of Kubernetes
+#   BENCH_ADVISORIES  a folder of OSV exports (…/ECOSYSTEM/all.zip), for the case
+#                  advisories; without it that case is left out
+#   BENCH_LOCKFILES  a folder of lockfiles, for that case; without it only
+#                  generated SBOMs are matched
 #   BENCH_WORK     folder for what is built and made (default: a temporary one,
 #                  removed at the end)
 set -euo pipefail
@@ -47,4 +57,6 @@ gitleaks_dir=$(module "$gitleaks_module" "$gitleaks_version")
 	-goroot "$(go env GOROOT)/src" \
 	-kubernetes "$kubernetes" -kubernetes-version "$kubernetes_version" \
 	-history "${BENCH_HISTORY:-}" \
+	-repositories "${BENCH_REPOSITORIES:-}" \
+	-advisories "${BENCH_ADVISORIES:-}" -lockfiles "${BENCH_LOCKFILES:-}" \
 	-runs "${BENCH_RUNS:-3}" -cases "${BENCH_CASES:-}" -work "$work"

@@ -1,5 +1,6 @@
-// Command compare measures gitleaks and Bulwark in turn on the same input and
-// prints what each cost and found. It is part of `make bench`; bench/run.sh
+// Command compare measures Bulwark and other scanners (gitleaks for secrets, syft
+// and osv-scanner for packages) in turn on the same input and prints what each
+// cost and found. It is part of `make bench`; bench/run.sh
 // builds the programs and says where things are. It measures, it does not judge
 // whether a finding is right: bench/creddata does.
 package main
@@ -12,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -25,6 +27,8 @@ type settings struct {
 	goroot                        string
 	kubernetes, kubernetesVersion string
 	history                       string
+	repositories                  []string
+	advisories, lockfiles         string
 	runs                          int
 	work                          string
 	out                           io.Writer
@@ -41,11 +45,13 @@ var suite = []struct {
 	{"history", history},
 	{"warm", warm},
 	{"parity", parity},
+	{"packages", packages},
+	{"advisories", advisories},
 }
 
 func main() {
 	s := settings{out: os.Stdout}
-	var only, floor string
+	var only, floor, repositories string
 	flag.StringVar(&floor, "floor", "", "only read every file under `FOLDER` once, on all cores")
 	flag.StringVar(&s.gitleaks, "gitleaks", "", "gitleaks `PROGRAM`")
 	flag.StringVar(&s.gitleaksVersion, "gitleaks-version", "", "its `VERSION`, for the heading")
@@ -56,10 +62,14 @@ func main() {
 	flag.StringVar(&s.kubernetes, "kubernetes", "", "`FOLDER` of the unpacked module k8s.io/kubernetes")
 	flag.StringVar(&s.kubernetesVersion, "kubernetes-version", "", "its `VERSION`, for the heading")
 	flag.StringVar(&s.history, "history", "", "git `REPOSITORY` with 10,000 commits or more")
+	flag.StringVar(&repositories, "repositories", "", "`FOLDERS` whose packages are extracted, with the list separator of the system between them")
+	flag.StringVar(&s.advisories, "advisories", "", "`FOLDER` of OSV exports, as FOLDER/…/ECOSYSTEM/all.zip")
+	flag.StringVar(&s.lockfiles, "lockfiles", "", "`FOLDER` of lockfiles")
 	flag.IntVar(&s.runs, "runs", 3, "measurements of each thing; the median counts")
 	flag.StringVar(&only, "cases", "", "comma-separated `LIST` of cases; empty: all")
 	flag.StringVar(&s.work, "work", os.TempDir(), "`FOLDER` for what the cases make")
 	flag.Parse()
+	s.repositories = filepath.SplitList(repositories)
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -27,7 +27,8 @@ type usage struct {
 type thing struct {
 	name string
 	args []string
-	dir  string // where it runs; empty: here
+	dir  string   // where it runs; empty: here
+	env  []string // added to the environment, as NAME=VALUE
 	// codes: exit codes that mean that it did its work, beside 0.
 	codes []int
 	// before: Optional: runs before each measurement and is not measured.
@@ -93,6 +94,7 @@ func median[T cmp.Ordered](all []usage, of func(usage) T) T {
 func once(ctx context.Context, t thing) (usage, error) {
 	cmd := exec.CommandContext(ctx, t.args[0], t.args[1:]...)
 	cmd.Dir = t.dir
+	cmd.Env = append(os.Environ(), t.env...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	started := time.Now()

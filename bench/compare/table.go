@@ -14,8 +14,13 @@ func heading(w io.Writer, format string, args ...any) {
 
 // table prints the results, one to a line.
 func table(w io.Writer, results []result) error {
+	return tableOf(w, "findings", results)
+}
+
+// tableOf is table for programs that count something else than findings.
+func tableOf(w io.Writer, what string, results []result) error {
 	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "\twall\tCPU\tmemory\tfindings\t\n")
+	fmt.Fprintf(t, "\twall\tCPU\tmemory\t%s\t\n", what)
 	for _, r := range results {
 		found := "-"
 		if r.findings >= 0 {
