@@ -216,6 +216,13 @@ func (j *repair) manifests(r fix.Raise) []string {
 	return out
 }
 
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
 func (j *repair) list(dir string) ([]string, error) {
 	d, err := j.root.Open(filepath.FromSlash(dir))
 	if err != nil {
@@ -277,7 +284,7 @@ func (j *repair) finish() error {
 	if j.write {
 		verb = "raised"
 	}
-	say("%s %d packages, which clears %d findings", verb, j.raised, j.clears)
+	say("%s %s, which clears %s", verb, count(j.raised, "package"), count(j.clears, "finding"))
 	for _, e := range slices.Sorted(maps.Keys(j.done)) {
 		if cmd := fix.After(e, j.done[e]); cmd != "" && j.write {
 			say("next: %s", cmd)

@@ -419,6 +419,8 @@ func location(p place) finding.Location {
 		note = append(note, fmt.Sprintf("%s is pulled in by %s", p.pkg.ID(), strings.Join(p.pkg.Via, " → ")))
 	case p.pkg.Relation == dependency.Direct:
 		note = append(note, p.pkg.ID()+" is named by the project itself")
+	default:
+		note = append(note, p.pkg.ID())
 	}
 	if p.pkg.Scope == dependency.Development {
 		note = append(note, "needed for development only")
