@@ -58,7 +58,7 @@ const maxOutput = 256 << 20
 // Analyse answers for the module in the folder dir, by id. Environ is the
 // process's environment. An error means that the module cannot be loaded or
 // built without network, and nothing is known.
-func Analyse(ctx context.Context, dir string, environ []string, vulnerabilities []Vulnerability) (map[string]Answer, error) {
+func Analyse(ctx context.Context, dir string, environ []string, vulnerabilities []Vulnerability) (_ map[string]Answer, err error) {
 	if len(vulnerabilities) == 0 {
 		return map[string]Answer{}, nil
 	}
@@ -66,7 +66,7 @@ func Analyse(ctx context.Context, dir string, environ []string, vulnerabilities 
 	if err != nil {
 		return nil, fmt.Errorf("preparing the call analysis: %w", err)
 	}
-	defer os.RemoveAll(folder)
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	if err := writeDatabase(folder, vulnerabilities); err != nil {
 		return nil, fmt.Errorf("preparing the call analysis: %w", err)
 	}

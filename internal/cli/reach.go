@@ -28,7 +28,7 @@ type goReach struct {
 	database string
 }
 
-func (g *goReach) examine(ctx context.Context, findings []finding.Finding) ([]outcome.Notice, error) {
+func (g *goReach) examine(ctx context.Context, findings []finding.Finding) (_ []outcome.Notice, err error) {
 	folders := map[string][]*finding.Finding{}
 	for i := range findings {
 		f := &findings[i]
@@ -48,7 +48,7 @@ func (g *goReach) examine(ctx context.Context, findings []finding.Finding) ([]ou
 	if err != nil {
 		return nil, err
 	}
-	defer known.Close() // only read from
+	defer func() { err = errors.Join(err, known.Close()) }()
 	var notices []outcome.Notice
 	for dir, list := range folders {
 		vulnerabilities, err := goVulnerabilities(known, list)

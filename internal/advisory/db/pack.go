@@ -38,7 +38,6 @@ type packedPackage struct {
 	key         packageKey
 	shown       string // the name as the first record writes it
 	entries     []entry
-	unordered   int
 	data        []byte
 	fingerprint uint64
 }

@@ -34,9 +34,8 @@ func Read(data []byte) (*sbom.Document, error) {
 // reader gathers a document.
 type reader struct {
 	sbom.Assembly
-	subject string // ref
-	format  string
-	spec    string
+	format string
+	spec   string
 }
 
 func (r *reader) json(data []byte) error {

@@ -106,7 +106,7 @@ func mismatches(d *jsontext.Decoder, gaps *collect.Gaps) {
 // readAssets reads a project.assets.json or *.deps.json: targets with the
 // edges, libraries with the packages. ours is false for another JSON file.
 func readAssets(content []byte, m *dependency.Manifest, g *collect.Graph, gaps *collect.Gaps) (ours bool, err error) {
-	type edge struct{ from, name, version string }
+	type edge struct{ from, name string }
 	var (
 		d      = jsontext.New(content)
 		byID   = map[string]int{} // "Name/1.0", lower-case

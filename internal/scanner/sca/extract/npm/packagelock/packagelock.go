@@ -149,7 +149,6 @@ func (r *reader) finish(version int64) (*Result, error) {
 type entry struct {
 	name, version, resolved, integrity    string
 	dev, optional, devOptional, link, own bool
-	extraneous                            bool
 	licenses                              []string
 }
 

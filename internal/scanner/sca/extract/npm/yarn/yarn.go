@@ -87,7 +87,6 @@ type entry struct {
 	resolved    string // an address (classic)
 	resolution  string // a locator (berry)
 	integrity   string
-	checksum    string
 	soft        bool // a link to a folder
 	needs       []need
 }
