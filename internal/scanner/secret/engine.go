@@ -19,7 +19,9 @@ type engine struct {
 	set    *rule.Set
 	words  *keyword.Automaton
 	byWord [][]int32 // word → indexes of rules
-	reach  []int     // word → how far from it a change may matter, in bytes
+	// reach tells how far from each word a change may matter, in bytes. It takes
+	// the reach of every rule, which only histories need.
+	reach func() []int
 	// folding is the index from which words are not keywords but characters
 	// that regular expressions fold into ASCII letters (K, ſ): where one
 	// occurs, windows cannot be relied on.
@@ -71,9 +73,13 @@ func newEngine(set *rule.Set) (*engine, error) {
 		}
 	}
 	e.folding = uint32(len(words))
-	for _, rules := range e.byWord {
-		e.reach = append(e.reach, e.farthest(rules))
-	}
+	e.reach = sync.OnceValue(func() []int {
+		out := make([]int, 0, len(e.byWord))
+		for _, rules := range e.byWord {
+			out = append(out, e.farthest(rules))
+		}
+		return out
+	})
 	words = append(words, foldedLetters...)
 	var err error
 	if e.words, err = keyword.New(words); err != nil {
@@ -280,7 +286,7 @@ func (x *examination) look() error {
 		if n&0xfff == 0xfff && x.ctx.Err() != nil {
 			return x.ctx.Err()
 		}
-		if !x.whole && near.distance(h) > e.reach[h.Word] {
+		if !x.whole && near.distance(h) > e.reach()[h.Word] {
 			continue
 		}
 		for _, i := range e.byWord[h.Word] {
